@@ -1,0 +1,45 @@
+#include "base/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace drover::base {
+
+MappedFile::Mapping::~Mapping() {
+  if (data != nullptr && size > 0) ::munmap(const_cast<std::byte*>(data), size);
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  auto mapping = std::make_shared<Mapping>();
+  mapping->path = path;
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) throw UserError("{} cannot be opened: {}.", path.string(), std::strerror(errno));
+  struct stat status {};
+  const bool known = ::fstat(descriptor, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    ::close(descriptor);
+    throw UserError("{} is not a regular file.", path.string());
+  }
+  mapping->size = static_cast<std::size_t>(status.st_size);
+  if (mapping->size > 0) {
+    void* address = ::mmap(nullptr, mapping->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    const int fault = errno;
+    if (address == MAP_FAILED) {
+      mapping->size = 0;
+      ::close(descriptor);
+      throw SurroundingsError("{} cannot be mapped into memory: {}.", path.string(), std::strerror(fault));
+    }
+    mapping->data = static_cast<const std::byte*>(address);
+  }
+  ::close(descriptor);
+  mapping_ = std::move(mapping);
+}
+
+}  // namespace drover::base
