@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "text/tokenizer.h"
+
+namespace drover::model {
+
+class Decoder;  // model/decoder.h, which needs LibTorch
+
+enum class ComputeType { kFloat32, kBFloat16 };
+
+struct LoadOptions {
+  ComputeType compute_type = ComputeType::kBFloat16;
+  std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
+};
+
+/// A model as it is used: weights on a device, its tokenizer and its chat template. Immutable; share it between threads.
+/// This header is free of LibTorch, so that every room can hold models.
+class Model {
+ public:
+  /// Loads a Hugging Face folder or a .gguf file. Throws UserError that names the file and the fault.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path, const LoadOptions& options = {});
+
+  /// Puts a model together from its parts (training, averaging, tests).
+  Model(std::shared_ptr<const Decoder> decoder, std::shared_ptr<const text::Tokenizer> tokenizer,
+        std::optional<std::string> chat_template, std::filesystem::path tokenizer_source);
+  ~Model();
+
+  const DecoderConfig& config() const;
+  const Decoder& decoder() const { return *decoder_; }
+  std::shared_ptr<const Decoder> shared_decoder() const { return decoder_; }
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  std::shared_ptr<const text::Tokenizer> shared_tokenizer() const { return tokenizer_; }
+  const std::optional<std::string>& chat_template() const { return chat_template_; }
+
+  /// Names the weights (heads included), the configuration and the tokenizer: equal hash, equal outputs. 32 hexadecimal digits.
+  std::string hash() const;
+
+  /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) that loads here and in transformers. The folder
+  /// appears whole or not at all.
+  void save(const std::filesystem::path& folder) const;
+
+ private:
+  std::shared_ptr<const Decoder> decoder_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::optional<std::string> chat_template_;
+  std::filesystem::path tokenizer_source_;  ///< folder or GGUF file whose tokenizer files `save` copies or converts
+};
+
+}  // namespace drover::model
