@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,15 +27,25 @@ struct BlockSize {
 };
 BlockSize block_size(ElementType type);
 
+/// The bytes that a tensor of this type and shape occupies, or nothing when a size is negative, the product overflows, or a row
+/// (the last dimension) is not a whole number of blocks.
+std::optional<std::uint64_t> stored_bytes(ElementType type, std::span<const std::int64_t> shape);
+
 /// A tensor inside a container file: borrowed bytes, valid while the container lives.
 struct TensorView {
   std::string name;
   ElementType type = ElementType::kF32;
   std::vector<std::int64_t> shape;  ///< slowest dimension first, as in PyTorch ([out, in]); GGUF's order is reversed on reading
-  std::span<const std::byte> bytes;
+  std::span<const std::byte> bytes;  ///< a foreign file may place them at any address: ask is_aligned() before casting the pointer
 
   std::int64_t num_elements() const;
+  /// Whether the bytes begin at a multiple of the element's size (plain types); block formats are always read bytewise.
+  bool is_aligned() const;
 };
+
+/// Gives a writer the bytes of its index-th tensor when their turn comes, so that converted tensors need not exist all at once.
+/// The span must stay valid until the next call. Writers call it once for each tensor, in the order in which they store them.
+using TensorBytes = std::function<std::span<const std::byte>(std::size_t index)>;
 
 /// Decodes any element type to float32. `out.size()` must be the number of elements; blocks must be whole (both checked).
 void to_float32(ElementType type, std::span<const std::byte> bytes, std::span<float> out);
