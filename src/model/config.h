@@ -1,9 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <nlohmann/json_fwd.hpp>
-#include <string>
 #include <vector>
 
 #include "text/token_id.h"
@@ -23,6 +20,23 @@ struct RopeScaling {
   double beta_fast = 32.0;                      ///< yarn
   double beta_slow = 1.0;                       ///< yarn
   double attention_factor = 0.0;                ///< yarn; 0: 0.1 ln(factor) + 1
+  bool truncate = true;                         ///< yarn: the ramp's ends are rounded to whole dimensions
+  bool operator==(const RopeScaling&) const = default;
+};
+
+/// What stands on top of the trunk.
+enum class HeadKind {
+  kLanguage,  ///< logits over the vocabulary (`lm_head`, or the embedding when tied)
+  kReward,    ///< one number a position; a reply's reward is the one at its last token (`score`, no bias)
+  kSteps,     ///< one logit a position: that the step which ends there is right (`score` with bias)
+  kClasses,   ///< `num_labels` logits a position; a text's classes are those at its last token (`score`, no bias)
+};
+
+struct Head {
+  HeadKind kind = HeadKind::kLanguage;
+  std::int64_t num_labels = 0;   ///< rows of `score`: 1 for reward and steps, 2 or more for classes, 0 for language
+  std::uint64_t seed = 0;        ///< what the head was initialised from; recorded as `head_seed` in config.json
+  bool operator==(const Head&) const = default;
 };
 
 /// The shape of a decoder, as config.json or GGUF metadata give it.
@@ -47,9 +61,13 @@ struct DecoderConfig {
   bool qk_norm = false;              ///< RMSNorm over each head of q and k (Qwen3)
   std::vector<text::TokenId> eos;    ///< ids that end generation
   text::TokenId bos = text::kNoToken;
+  Head head;
 
-  /// Throws UserError that names the key, its value and what is possible.
+  /// Throws UserError that names the key, its value and what is possible. Sizes are bounded, so that a hostile file cannot ask for
+  /// a huge allocation: vocabulary 2^22, hidden and heads x head_dim 2^17, intermediate 2^19, 1,024 layers, 2^27 positions.
   void validate() const;
+
+  bool operator==(const DecoderConfig&) const = default;
 };
 
 }  // namespace drover::model

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "model/config.h"
+
+namespace drover::model {
+
+/// The rotated keys and the values of one sequence's tokens, for sampling. It grows as needed. Movable; a copy costs its size and
+/// has a name.
+class KvCache {
+ public:
+  KvCache() = default;
+  KvCache(KvCache&&) = default;
+  KvCache& operator=(KvCache&&) = default;
+
+  /// The tokens that are in the cache: the next one has this position.
+  std::int64_t length() const { return length_; }
+
+  /// An independent cache with the same content: K samples of one prompt start from K copies.
+  KvCache copy() const;
+
+  /// Forgets all tokens from `length` on; it must not exceed length() (checked).
+  void truncate(std::int64_t length);
+
+ private:
+  friend class DecoderForward;
+  KvCache(const KvCache&) = default;
+
+  struct Layer {
+    at::Tensor keys;    // [num_kv_heads, capacity, head_dim]
+    at::Tensor values;  // the same shape
+  };
+  std::vector<Layer> layers_;
+  std::int64_t length_ = 0;
+};
+
+}  // namespace drover::model
