@@ -38,23 +38,31 @@ struct RenderOptions {
   bool generation_prompt = false;
 };
 
-/// Why a reply could not be read as messages and calls, for people and for rejection rules.
+/// What is wrong with a reply, for people and for rejection rules.
 struct ReplyFault {
+  enum class Kind {
+    kMalformed,       ///< a call cannot be read (broken JSON, two calls where one is allowed, ...); its text is kept as content
+    kUnknownFunction  ///< the call can be read and is kept, but the dialog offers no such function or core tool
+  };
+  Kind kind = Kind::kMalformed;
   std::string reason;        ///< one sentence
   std::int64_t offset = 0;   ///< byte offset in the reply's text where it went wrong
 };
 
 /// A reply as messages: what the assistant said and the calls it made.
 struct ParsedReply {
-  std::vector<Message> messages;     ///< what could be read; the last one's ending says how the reply ended
-  std::optional<ReplyFault> fault;   ///< set when a call is malformed; the text is then kept as content
+  /// What could be read. One assistant message: sampling stops at every terminator, also between the messages of one turn. It ends
+  /// as kMessage when it holds calls or an end-of-message token, as kCut without a terminator, else as kTurn.
+  std::vector<Message> messages;
+  std::optional<ReplyFault> fault;
 };
 
 /// Reads a reply token by token while it streams.
 class ReplyParser {
  public:
   virtual ~ReplyParser() = default;
-  /// Takes the next token of the reply. Returns the text that became certain and is meant for the reader (not part of a call).
+  /// Takes the next token of the reply. Returns the text that became certain and is meant for the reader (not part of a call). The
+  /// texts of all calls, joined, are a beginning of the content that `finish` returns, cut between characters.
   virtual std::string push(text::TokenId id) = 0;
   /// Whether the last token ended the message or the turn.
   virtual bool is_finished() const = 0;
@@ -73,7 +81,9 @@ class ChatFormat {
   /// Throws UserError when the dialog holds what the format cannot express (two calls in one message where only one is possible).
   virtual RenderedDialog render(const Dialog& dialog, const RenderOptions& options = {}) const = 0;
 
-  /// Starts reading a reply to `dialog` (its tools decide what is a call).
+  /// Starts reading a reply to `dialog`. Its tools decide what is a call: where a call is marked by control tokens it is always one;
+  /// where it is marked by text alone (bare JSON, a Python list, `<function=...>`) it is one only when the dialog offers tools, and
+  /// content that spells such a call reads as the call. The parser keeps no reference to `dialog`.
   virtual std::unique_ptr<ReplyParser> start_reply(const Dialog& dialog) const = 0;
   /// Reads a whole reply: ids after the generation prompt, the terminator included when there is one.
   ParsedReply parse_reply(const Dialog& dialog, std::span<const text::TokenId> ids) const;

@@ -41,6 +41,7 @@ struct Message {
   std::string recipient;         ///< who should read it when that is not the other side: a tool's name; usually empty
   std::string content;
   std::vector<ToolCall> calls;   ///< assistant only; follow the content
+  /// A message with calls that is not cut counts as kMessage whatever stands here: a tool result must follow. kCut is for assistants.
   Ending ending = Ending::kTurn;
   std::string call_id;           ///< tool results: the id of the call that this answers
   std::string tool_name;         ///< tool results: the tool that answers
