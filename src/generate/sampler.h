@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/random_stream.h"
+#include "generate/sampling_options.h"
+#include "text/token_id.h"
+
+namespace drover::generate {
+
+/// A token that may be drawn next, and how probable it is.
+struct Candidate {
+  text::TokenId id{};
+  double probability = 0.0;
+};
+
+/// What the next token depends on beside the logits.
+struct SamplingContext {
+  std::span<const text::TokenId> seen;    ///< prompt and reply so far, for the repetition penalty
+  std::span<const text::TokenId> banned;  ///< cannot be drawn (stop ids of a reply that is still too short)
+};
+
+/// A token and both log-probabilities (natural) that training may need.
+struct SampledToken {
+  text::TokenId id{};
+  float log_prob = 0.0F;          ///< under the model: log-softmax of the logits as they came
+  float sampled_log_prob = 0.0F;  ///< under the distribution that it was drawn from; 0 when greedy
+};
+
+/// The distribution that `sample` draws from: the tokens that remain, their probabilities summing to 1; by falling probability (then
+/// by id) when top-k, top-p or min-p cut, else by id. `logits` holds one entry a token id, all finite or -inf, at least one finite that
+/// is not banned (checked).
+std::vector<Candidate> next_token_distribution(std::span<const float> logits, const SamplingOptions& options,
+                                               const SamplingContext& context = {});
+
+/// Draws the next token with `uniform` in [0, 1) as the only source of chance.
+SampledToken sample(std::span<const float> logits, const SamplingOptions& options, const SamplingContext& context, double uniform);
+
+/// The chance of one sample: position n of the reply has one number, which depends on the names below and on n alone. So a sample is
+/// the same in any batch, and one that is continued later goes on as if it had not stopped.
+class SampleChance {
+ public:
+  SampleChance(std::uint64_t seed, std::span<const text::TokenId> prompt, std::int64_t sample_number);
+  double at(std::int64_t position);
+
+ private:
+  base::RandomStream stream_;
+};
+
+}  // namespace drover::generate

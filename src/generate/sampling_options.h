@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "text/token_id.h"
+
+namespace drover::generate {
+
+/// How replies are drawn. The steps that shape the distribution run in this order (transformers'): repetition penalty, temperature,
+/// top-k, top-p, min-p.
+struct SamplingOptions {
+  double temperature = 1.0;               ///< >= 0; 0 takes the most probable token (the lowest id of equal ones)
+  std::int64_t top_k = 0;                 ///< keeps this many most probable tokens; 0 turns it off
+  double top_p = 1.0;                     ///< in (0, 1]: keeps the fewest most probable tokens that reach this mass; 1 turns it off
+  double min_p = 0.0;                     ///< in [0, 1]: keeps tokens at least this share of the most probable one; 0 turns it off
+  double repetition_penalty = 1.0;        ///< > 0: divides positive and multiplies negative logits of tokens seen before; 1 turns it off
+  std::int64_t max_tokens = 1024;         ///< > 0: the longest reply, its terminator included; the model's last position also ends it
+  std::int64_t min_tokens = 0;            ///< stop ids cannot be drawn before this many tokens
+  std::vector<text::TokenId> stop_ids;    ///< end a reply, beside those of the chat format
+  std::vector<std::string> stop_strings;  ///< end a reply as soon as its text holds one of them
+  std::uint64_t seed = 0;                 ///< names the random streams, with the prompt's ids, the sample's number and the position
+
+  /// Throws UserError that names the field, its value and its range.
+  void validate() const;
+};
+
+}  // namespace drover::generate

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "model/model.h"
+#include "train/schedule.h"
+
+namespace drover::train {
+
+/// AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101), as torch.optim.AdamW computes it.
+struct AdamWOptions {
+  double beta1 = 0.9;         ///< in [0, 1)
+  double beta2 = 0.999;       ///< in [0, 1)
+  double epsilon = 1e-8;      ///< > 0
+  double weight_decay = 0.0;  ///< >= 0; decoupled; norms and biases are not decayed
+
+  void validate() const;
+};
+
+/// What every kind of training shares.
+struct TrainOptions {
+  double learning_rate = 1e-5;         ///< peak; > 0 (Llama 3 report: 1e-5 for SFT and DPO)
+  Schedule schedule;
+  AdamWOptions adamw;
+  double clip_norm = 1.0;              ///< largest global gradient norm; 0 turns clipping off
+
+  std::int64_t steps = 0;              ///< optimizer steps; 0: as many as `epochs` take
+  double epochs = 1.0;                 ///< passes over the rows; counts only when steps = 0
+  std::int64_t rows_per_step = 8;      ///< > 0; counts only when tokens_per_step = 0
+  std::int64_t tokens_per_step = 0;    ///< > 0: a step takes rows until they hold this many tokens; 0: rows_per_step
+  std::int64_t packed_tokens = 4096;   ///< rows are packed to this size for one forward and backward; only memory and speed depend on it
+  std::uint64_t seed = 0;              ///< order of the rows
+
+  model::ComputeType compute_type = model::ComputeType::kFloat32;  ///< of activations and the result; master weights are float32
+
+  std::filesystem::path checkpoint_folder;  ///< empty: none. A run that finds its own checkpoint there goes on from it
+  std::int64_t checkpoint_every = 100;      ///< steps; the last step is always saved
+
+  void validate() const;
+};
+
+}  // namespace drover::train

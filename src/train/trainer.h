@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "model/token_tree.h"
+#include "train/learned_rows.h"
+#include "train/step_report.h"
+#include "train/train_options.h"
+
+namespace drover::train {
+
+// Each function trains a copy of `start` and returns it; `start` does not change. The rows come from learned_rows.h, rendered in the
+// format of `start`'s tokenizer. They throw UserError when options are out of range, there are no rows, a token is outside the
+// vocabulary, the head does not fit, or the loss or a gradient is no longer finite (then with the step).
+
+/// Supervised fine-tuning: cross entropy, the sum over what is learned divided by its exact count over the whole step.
+std::shared_ptr<const model::Model> train_sft(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+                                              const TrainOptions& options, const OnStep& on_step = {});
+
+/// Next-token training on plain documents (`document_rows`); the same loss.
+std::shared_ptr<const model::Model> train_lm(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+                                             const TrainOptions& options, const OnStep& on_step = {});
+
+struct RewardOptions {
+  TrainOptions train;
+  double centring = 0.0;        ///< weight of the squared sum of a pair's rewards, which keeps rewards near 0; 0 turns it off
+  std::uint64_t head_seed = 0;  ///< what a new reward head is drawn from
+
+  void validate() const;
+};
+
+/// A reward model: -log sigmoid(better - worse) over all ordered pairs of a row, averaged in the row, then over rows, without a margin
+/// (Llama 3 report, 4.1.2). A start model with a language head gets a new reward head; one with a reward head keeps it.
+std::shared_ptr<const model::Model> train_reward(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+                                                 const RewardOptions& options, const OnStep& on_step = {});
+
+/// How the likelihood term averages over chosen responses of different lengths.
+enum class NllAverage {
+  kPerSequence,  ///< mean over a response's tokens, then over responses (Pang et al. 2024, arXiv:2404.19733)
+  kPerToken      ///< one mean over all chosen tokens of the step (TRL 1.x)
+};
+
+struct DpoOptions {
+  TrainOptions train;
+  double beta = 0.1;             ///< pull towards the reference policy; > 0 (Llama 3 report, 4.1.4)
+  double nll_weight = 0.2;       ///< weight of the likelihood term on chosen responses; >= 0, 0 turns it off (same)
+  NllAverage nll_average = NllAverage::kPerSequence;
+  double label_smoothing = 0.0;  ///< in [0, 0.5): share of pairs taken to be labelled the wrong way round
+  double positive_weight = 0.0;  ///< DPOP's lambda (Pal et al. 2024, arXiv:2402.13228): punishes a falling chosen log-probability; 0 is off
+  bool length_normalised = false;  ///< compares mean instead of summed log-probabilities
+
+  void validate() const;
+};
+
+/// Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290) with a likelihood term. The reference is `start` itself; its
+/// log-probabilities are computed once, before the first step.
+std::shared_ptr<const model::Model> train_dpo(const std::shared_ptr<const model::Model>& start, std::span<const DpoRow> rows,
+                                              const DpoOptions& options, const OnStep& on_step = {});
+
+}  // namespace drover::train
