@@ -73,6 +73,8 @@ class ShardedTensors {
   std::shared_ptr<const void> owner() const { return owner_; }
 
  private:
+  void open_shards(const std::filesystem::path& folder, const std::filesystem::path& index);
+
   std::string where_;
   std::vector<TensorView> tensors_;
   std::map<std::string, std::size_t, std::less<>> index_;

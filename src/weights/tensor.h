@@ -33,10 +33,10 @@ std::optional<std::uint64_t> stored_bytes(ElementType type, std::span<const std:
 
 /// A tensor inside a container file: borrowed bytes, valid while the container lives.
 struct TensorView {
-  std::string name;
+  std::string name = {};
   ElementType type = ElementType::kF32;
-  std::vector<std::int64_t> shape;  ///< slowest dimension first, as in PyTorch ([out, in]); GGUF's order is reversed on reading
-  std::span<const std::byte> bytes;  ///< a foreign file may place them at any address: ask is_aligned() before casting the pointer
+  std::vector<std::int64_t> shape = {};  ///< slowest dimension first, as in PyTorch ([out, in]); GGUF's order is reversed on reading
+  std::span<const std::byte> bytes = {};  ///< a foreign file may place them at any address: ask is_aligned() before casting the pointer
 
   std::int64_t num_elements() const;
   /// Whether the bytes begin at a multiple of the element's size (plain types); block formats are always read bytewise.

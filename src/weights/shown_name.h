@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace drover::weights {
+
+/// A name from a foreign file, fit for a message: at most 80 bytes, control characters and bytes outside ASCII as `\xNN`, in single
+/// quotes.
+std::string shown_name(std::string_view name);
+
+}  // namespace drover::weights
