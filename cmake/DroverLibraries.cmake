@@ -13,6 +13,7 @@ else()
   endif()
 endif()
 include(DroverLibTorch)
+include(DroverTextLibraries)
 
 if(NOT DROVER_LIBTORCH_ROOMS_ONLY)
   find_package(PkgConfig REQUIRED)
