@@ -97,6 +97,13 @@ std::shared_ptr<const Tokenizer> load_model_file(const fs::path& path) {
   return make_llama3_bpe(bytes, path.string());
 }
 
+std::shared_ptr<const Tokenizer> load_bert_vocabulary(const fs::path& folder) {
+  const fs::path config = folder / "tokenizer_config.json";
+  const fs::path vocabulary = folder / "vocab.txt";
+  return make_wordpiece_from_vocab_file(base::read_file(vocabulary, kLargestFile),
+                                        fs::is_regular_file(config) ? read_json(config) : json(), vocabulary.string());
+}
+
 std::shared_ptr<const Tokenizer> load_gguf(const fs::path& path) {
   const weights::GgufFile file = weights::GgufFile::open(path);
   const GgufVocabulary vocabulary = read_gguf_vocabulary(file, path.string());
@@ -127,7 +134,8 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const fs::path& path) {
   if (fs::is_directory(path)) {
     if (fs::exists(path / "tokenizer.json")) return load_json(path / "tokenizer.json");
     if (fs::exists(path / "tokenizer.model")) return load_model_file(path / "tokenizer.model");
-    throw base::UserError("The folder {} holds neither tokenizer.json nor tokenizer.model.", path.string());
+    if (fs::exists(path / "vocab.txt")) return load_bert_vocabulary(path);
+    throw base::UserError("The folder {} holds none of tokenizer.json, tokenizer.model, vocab.txt.", path.string());
   }
   if (!fs::exists(path))
     throw base::UserError("{} does not exist. It should be a model folder, a tokenizer file or a .gguf file.",

@@ -40,5 +40,10 @@ std::shared_ptr<const Tokenizer> make_sentencepiece_bpe_from_model(std::string_v
 std::shared_ptr<const Tokenizer> make_wordpiece(const nlohmann::json& tokenizer_json, const DeclaredTokens& declared,
                                                 std::string_view where);
 std::shared_ptr<const Tokenizer> make_wordpiece(const GgufVocabulary& vocabulary);
+/// BERT's vocab.txt, one token a line; `tokenizer_config` holds do_lower_case, strip_accents, tokenize_chinese_chars
+/// (null: BERT's own defaults).
+std::shared_ptr<const Tokenizer> make_wordpiece_from_vocab_file(std::string_view lines,
+                                                                const nlohmann::json& tokenizer_config,
+                                                                std::string_view where);
 
 }  // namespace drover::text
