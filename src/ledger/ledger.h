@@ -1,0 +1,126 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/facts.h"
+
+namespace drover::ledger {
+
+/// The layout of the tables; a ledger of a newer one is refused.
+inline constexpr std::int64_t kSchemaVersion = 1;
+
+/// Append-only record of prompts, replies, ratings, models and stages. Facts are written once and never changed;
+/// writing a fact that is there already does nothing. Use one Ledger per thread; many may open one file, and one may
+/// read while another writes.
+///
+/// A call that returned is on disk: neither a killed process nor a loss of power takes it back. A `Batch` makes many
+/// writes one.
+///
+/// Opening throws UserError when the file is missing, made by a newer drover, or not a ledger. Any call throws
+/// SurroundingsError when the disk refuses or another process holds the file for too long.
+class Ledger {
+ public:
+  enum class OpenMode {
+    kReadOnly,  ///< the file must exist
+    kWrite,     ///< the file must exist
+    kCreate     ///< made when it is missing
+  };
+
+  explicit Ledger(const std::filesystem::path& file, OpenMode mode = OpenMode::kWrite);
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+  ~Ledger();
+
+  /// Writes that reach the disk together: all of them at `commit()`, none of them without it. Batches do not nest.
+  class Batch {
+   public:
+    explicit Batch(Ledger& ledger);
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+    ~Batch();
+    void commit();
+
+   private:
+    Ledger& ledger_;
+    bool committed_ = false;
+  };
+
+  PromptId add(const Prompt& prompt);
+  GenerationId add(const Generation& generation);
+  ComparisonId add(const Comparison& comparison);
+  TrainingRowId add(const TrainingRow& row);
+  void add(const Score& score);
+  void add(const CheckedAnswer& answer);
+  void add(const Decision& decision);
+  void add(const ModelFact& model);
+  void add(const StageBegin& stage);
+  void add(const StageEnd& end);
+  void add(const Metric& metric);
+  /// Says that a run needed this stage, whether it did the work or found it done. A run is a hash of its recipe.
+  void add_stage_to_run(std::string_view run, std::int64_t ordinal, std::string_view stage);
+  /// Makes `run` the latest one.
+  void begin_run(std::string_view run, std::string_view recipe_name, std::string_view recipe_text);
+
+  /// Facts by name; empty when the ledger does not hold them.
+  std::optional<Prompt> find(PromptId id) const;
+  std::optional<Generation> find(GenerationId id) const;
+  std::optional<Comparison> find(ComparisonId id) const;
+  std::optional<ModelFact> find_model(std::string_view hash) const;
+  std::optional<StageBegin> find_stage(std::string_view key) const;
+  /// The latest end of a stage; empty while it is unfinished.
+  std::optional<StageEnd> find_stage_end(std::string_view key) const;
+
+  /// A reply of a stage to this prompt: what a resumed stage asks before it samples. Ordered by model and sample.
+  std::vector<GenerationId> replies(std::string_view stage, PromptId prompt) const;
+  /// Facts of a stage, in the order they were written.
+  std::vector<GenerationId> generations_of(std::string_view stage) const;
+  std::vector<ComparisonId> comparisons_of(std::string_view stage) const;
+  std::vector<Decision> decisions_of(std::string_view stage) const;
+  std::vector<TrainingRow> training_rows_of(std::string_view stage) const;
+  std::vector<ModelFact> models_of(std::string_view stage) const;
+  std::vector<Metric> metrics_of(std::string_view stage) const;
+
+  /// Everything about a reply.
+  std::vector<Score> scores_of(GenerationId generation) const;
+  std::vector<CheckedAnswer> checked_answers_of(GenerationId generation) const;
+  std::vector<Decision> decisions_of(GenerationId generation) const;
+  std::vector<ComparisonId> comparisons_with(GenerationId generation) const;
+  std::vector<TrainingRow> training_rows_with(GenerationId generation) const;
+  /// Models that were trained on rows of these stages, and models made of those, to the last descendant.
+  std::vector<ModelFact> descendants_of(std::span<const std::string> training_stages) const;
+
+  /// Names that begin with these hexadecimal digits, for people who type them.
+  std::vector<GenerationId> generations_beginning(std::string_view hex) const;
+  std::vector<PromptId> prompts_beginning(std::string_view hex) const;
+
+  struct Run {
+    std::string run;
+    std::string recipe_name;
+    std::string recipe_text;
+  };
+  /// The run that began last.
+  std::optional<Run> latest_run() const;
+  /// The keys of the stages that a run has reached, in its order.
+  std::vector<std::string> stages_of_run(std::string_view run) const;
+
+  /// Facts of each kind: table name and count.
+  std::vector<std::pair<std::string, std::int64_t>> counts() const;
+
+ private:
+  struct Store;
+  std::unique_ptr<Store> store_;
+};
+
+/// Names of facts, without writing them.
+PromptId id_of(const Prompt& prompt);
+GenerationId id_of(const Generation& generation);
+ComparisonId id_of(const Comparison& comparison);
+TrainingRowId id_of(const TrainingRow& row);
+
+}  // namespace drover::ledger
