@@ -1,0 +1,19 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "verify/checker.h"
+
+namespace drover::verify {
+
+/// A text as exact answers are compared: ASCII letters in lower case, punctuation and the articles "a", "an", "the"
+/// left out, white space as single blanks (the normalisation of SQuAD's scorer; letters outside ASCII stay as they
+/// are).
+std::string normalised_answer(std::string_view text);
+
+/// The whole reply must be the expected answer after normalisation; `expected` may list alternatives, one a line.
+std::shared_ptr<const Checker> make_exact_checker();
+
+}  // namespace drover::verify

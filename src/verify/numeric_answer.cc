@@ -1,0 +1,216 @@
+#include "verify/numeric_answer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace drover::verify {
+namespace {
+
+constexpr std::size_t kLongestNumber = 400;  // longer runs of digits are no answer, and double cannot hold them
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// Reads the longest number at the front of `text`; empty when there is none. `length` is what it takes.
+std::optional<double> number_at_front(std::string_view text, std::size_t& length) {
+  std::string plain;
+  std::size_t at = 0;
+  if (at < text.size() && (text[at] == '-' || text[at] == '+')) {
+    if (text[at] == '-') plain.push_back('-');
+    ++at;
+  }
+  if (at < text.size() && text[at] == '$') ++at;  // "-$5"
+  const auto digits_begin = at;
+  while (at < text.size() && at - digits_begin <= kLongestNumber) {
+    if (is_digit(text[at])) {
+      plain.push_back(text[at++]);
+    } else if (text[at] == ',' && at > digits_begin && at + 3 < text.size() && is_digit(text[at + 1]) &&
+               is_digit(text[at + 2]) && is_digit(text[at + 3]) && (at + 4 >= text.size() || !is_digit(text[at + 4]))) {
+      ++at;  // a thousands separator has exactly three digits behind it
+    } else {
+      break;
+    }
+  }
+  bool has_digits = at > digits_begin;
+  if (at + 1 < text.size() && text[at] == '.' && is_digit(text[at + 1])) {
+    plain.push_back('.');
+    for (++at; at < text.size() && is_digit(text[at]) && plain.size() <= kLongestNumber; ++at)
+      plain.push_back(text[at]);
+    has_digits = true;
+  }
+  if (!has_digits) return std::nullopt;
+  if (at + 1 < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    auto exponent = at + 1;
+    if (text[exponent] == '-' || text[exponent] == '+') ++exponent;
+    if (exponent < text.size() && is_digit(text[exponent])) {
+      plain.push_back('e');
+      if (text[at + 1] == '-') plain.push_back('-');
+      for (at = exponent; at < text.size() && is_digit(text[at]) && plain.size() <= kLongestNumber; ++at)
+        plain.push_back(text[at]);
+    }
+  }
+  double value = 0;
+  const auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), value);
+  if (error != std::errc() || end != plain.data() + plain.size() || !std::isfinite(value)) return std::nullopt;
+  length = at;
+  return value;
+}
+
+/// "3/4" or "3" at the front.
+std::optional<double> fraction_at_front(std::string_view text, std::size_t& length) {
+  const auto value = number_at_front(text, length);
+  if (!value) return std::nullopt;
+  std::size_t below_length = 0;
+  if (length + 1 < text.size() && text[length] == '/' && is_digit(text[length + 1])) {
+    const auto below = number_at_front(text.substr(length + 1), below_length);
+    if (below && *below != 0) {
+      length += 1 + below_length;
+      return *value / *below;
+    }
+  }
+  return value;
+}
+
+/// "\frac{3}{4}" or "\dfrac{3}{4}", with a sign before it.
+std::optional<double> latex_fraction(std::string_view text) {
+  double sign = 1;
+  if (text.starts_with('-')) {
+    sign = -1;
+    text.remove_prefix(1);
+  }
+  if (text.starts_with("\\dfrac{"))
+    text.remove_prefix(7);
+  else if (text.starts_with("\\frac{"))
+    text.remove_prefix(6);
+  else
+    return std::nullopt;
+  const auto middle = text.find("}{");
+  if (middle == std::string_view::npos || !text.ends_with('}')) return std::nullopt;
+  const auto above = parse_number(text.substr(0, middle));
+  const auto below = parse_number(text.substr(middle + 2, text.size() - middle - 3));
+  if (!above || !below || below->value == 0) return std::nullopt;
+  return sign * above->value / below->value;
+}
+
+// A minus behind one of these is an operator.
+bool ends_operand(char c) { return is_digit(c) || c == ')' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+std::optional<WrittenNumber> last_number(std::string_view text) {
+  std::optional<WrittenNumber> last;
+  for (std::size_t at = 0; at < text.size();) {
+    // A sign counts as one only where no digit or letter stands before it: in "10-7" the last number is 7.
+    const bool can_begin =
+        is_digit(text[at]) || ((text[at] == '-' || text[at] == '.') && (at == 0 || !ends_operand(text[at - 1])));
+    std::size_t length = 0;
+    const auto value = can_begin ? fraction_at_front(text.substr(at), length) : std::nullopt;
+    if (!value) {
+      ++at;
+      // The rest of an overlong run of digits is no number of its own.
+      if (can_begin)
+        while (at < text.size() && is_digit(text[at])) ++at;
+      continue;
+    }
+    last = {*value, std::string(text.substr(at, length))};
+    at += length;
+  }
+  return last;
+}
+
+/// What stands between the braces of the last \boxed{...}.
+std::optional<std::string_view> last_boxed(std::string_view text) {
+  const auto begin = text.rfind("\\boxed{");
+  if (begin == std::string_view::npos) return std::nullopt;
+  int depth = 1;
+  const auto inside = text.substr(begin + 7);
+  for (std::size_t at = 0; at < inside.size(); ++at) {
+    if (inside[at] == '{') ++depth;
+    if (inside[at] == '}' && --depth == 0) return inside.substr(0, at);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> after_answer_word(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::size_t best = 0;
+  for (const std::string_view phrase : {"answer is", "answer:"}) {
+    if (const auto at = lower.rfind(phrase); at != std::string::npos) best = std::max(best, at + phrase.size());
+  }
+  if (best == 0) return std::nullopt;
+  const auto rest = text.substr(best);
+  return rest.substr(0, std::min({rest.find('\n'), rest.find(". "), rest.size()}));  // the rest of the sentence
+}
+
+class NumericChecker final : public Checker {
+ public:
+  explicit NumericChecker(double tolerance) : tolerance_(tolerance) {}
+
+  std::string_view name() const override { return "numeric"; }
+
+  Verdict check(std::string_view reply, std::string_view expected) const override {
+    const auto wanted = answer_number(expected);
+    if (!wanted) throw base::UserError("The expected answer '{}' holds no number.", expected);
+    const auto given = answer_number(reply);
+    if (!given) return {Outcome::kNoAnswer, {}, "the reply holds no number"};
+    const bool is_right = std::abs(given->value - wanted->value) <= tolerance_ * std::max(1.0, std::abs(wanted->value));
+    return {is_right ? Outcome::kRight : Outcome::kWrong, given->spelling,
+            fmt::format("{} {} {}", given->spelling, is_right ? "equals" : "is not", wanted->spelling)};
+  }
+
+ private:
+  double tolerance_;
+};
+
+}  // namespace
+
+std::optional<WrittenNumber> parse_number(std::string_view text) {
+  text = trimmed(text);
+  const std::string spelling(text);
+  if (const auto fraction = latex_fraction(text)) return WrittenNumber{*fraction, spelling};
+  if (text.starts_with('$')) text.remove_prefix(1);
+  if (text.ends_with('$')) text.remove_suffix(1);
+  if (text.ends_with("\\%"))
+    text.remove_suffix(2);
+  else if (text.ends_with('%'))
+    text.remove_suffix(1);
+  text = trimmed(text);
+  std::size_t length = 0;
+  const auto value = fraction_at_front(text, length);
+  if (!value || length != text.size()) return std::nullopt;
+  return WrittenNumber{*value, spelling};
+}
+
+std::optional<WrittenNumber> answer_number(std::string_view reply) {
+  if (const auto mark = reply.rfind("####"); mark != std::string_view::npos) {
+    const auto rest = reply.substr(mark + 4);
+    const auto line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
+    if (const auto whole = parse_number(line)) return whole;
+    if (const auto number = last_number(line)) return number;
+  }
+  if (const auto boxed = last_boxed(reply)) {
+    if (const auto whole = parse_number(*boxed)) return whole;
+    if (const auto number = last_number(*boxed)) return number;
+  }
+  if (const auto answer = after_answer_word(reply)) {
+    if (const auto number = last_number(*answer)) return number;
+  }
+  return last_number(reply);
+}
+
+std::shared_ptr<const Checker> make_numeric_checker(double tolerance) {
+  return std::make_shared<NumericChecker>(tolerance);
+}
+
+}  // namespace drover::verify
