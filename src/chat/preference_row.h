@@ -23,9 +23,9 @@ std::optional<PreferenceLevel> preference_level_of(std::string_view name);
 
 /// One prompt and responses to it, best first.
 struct PreferenceRow {
-  Dialog prompt;                                ///< up to the message that the responses answer; with tools and dates
-  std::vector<std::vector<Message>> responses;  ///< at least two; each one begins with an assistant message
-  std::vector<PreferenceLevel> levels;          ///< levels[i]: how much responses[i] is better than responses[i + 1]
+  Dialog prompt{};                                ///< up to the message that the responses answer; with tools and dates
+  std::vector<std::vector<Message>> responses{};  ///< at least two; each one begins with an assistant message
+  std::vector<PreferenceLevel> levels{};          ///< levels[i]: how much responses[i] is better than responses[i + 1]
 
   bool operator==(const PreferenceRow&) const = default;
 

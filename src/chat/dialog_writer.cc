@@ -1,0 +1,69 @@
+#include "chat/dialog_writer.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace drover::chat {
+
+DialogWriter::DialogWriter(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+void DialogWriter::begin_message(std::int32_t message) {
+  if (message != message_) boundary();
+  message_ = message;
+}
+
+void DialogWriter::control(text::TokenId id, TokenRole role) {
+  boundary();
+  rendered_.ids.push_back(id);
+  rendered_.roles.push_back(role);
+  rendered_.messages.push_back(message_);
+}
+
+void DialogWriter::text(std::string_view text, TokenRole role) {
+  if (role != pending_role_) boundary();
+  pending_role_ = role;
+  pending_ += text;
+}
+
+void DialogWriter::marker(const Marker& marker, TokenRole role) {
+  if (marker.id()) {
+    control(*marker.id(), role);
+  } else {
+    text(marker.spelling(), role);
+  }
+}
+
+void DialogWriter::boundary() {
+  if (pending_.empty()) return;
+  tokenizer_.encode_into(pending_, {}, rendered_.ids);
+  rendered_.roles.resize(rendered_.ids.size(), pending_role_);
+  rendered_.messages.resize(rendered_.ids.size(), message_);
+  pending_.clear();
+}
+
+RenderedDialog DialogWriter::finish() {
+  boundary();
+  return std::move(rendered_);
+}
+
+text::TokenId require_control(const text::Tokenizer& tokenizer, std::string_view spelling, std::string_view format) {
+  if (const auto id = tokenizer.special(spelling)) return *id;
+  throw base::UserError("The format '{}' needs the control token {}, which this tokenizer does not have. Choose another --format.",
+                        format, spelling);
+}
+
+bool adds_blank(const text::Tokenizer& tokenizer) {
+  std::vector<text::TokenId> ids;
+  tokenizer.encode_into("a", {}, ids);
+  return !ids.empty() && tokenizer.bytes_of(ids.front()).starts_with(' ');
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n\r\f\v";
+  const std::size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+}  // namespace drover::chat
