@@ -109,6 +109,11 @@ std::string json_text(const Json& value, int indent) {
   return std::move(writer.out);
 }
 
+std::string json_inside_tags(std::string json) {
+  for (std::size_t at = json.find("</"); at != std::string::npos; at = json.find("</", at + 3)) json.insert(at + 1, 1, '\\');
+  return json;
+}
+
 std::string json_quoted(std::string_view text) {
   std::string out;
   append_quoted(text, out);

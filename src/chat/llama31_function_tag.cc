@@ -74,11 +74,10 @@ class Llama31FunctionTag final : public LlamaFamily {
 
   std::string call_text_of(const Message& message, std::string_view where) const override {
     const ToolCall& call = message.calls.front();
-    const std::string arguments = json_text(call.arguments);
-    if (call.name.find('>') != std::string::npos || arguments.find("</function>") != std::string::npos) {
-      throw base::UserError("{}: the call of '{}' contains the tags of this format.", where, call.name);
+    if (call.name.find('>') != std::string::npos) {
+      throw base::UserError("{}: the function's name '{}' contains '>', which the format '{}' cannot write.", where, call.name, name());
     }
-    return fmt::format("<function={}>{}</function>", call.name, arguments);
+    return fmt::format("<function={}>{}</function>", call.name, json_inside_tags(json_text(call.arguments)));
   }
 
   bool tags_function_calls() const override { return false; }
