@@ -1,0 +1,16 @@
+#include "cli/commands.h"
+
+namespace drover::cli {
+
+void add_all_commands(const Commands& commands) {
+  // add_run_command(commands);
+  add_chat_command(commands);
+  add_inspect_command(commands);
+  add_tokenize_command(commands);
+  add_logprobs_command(commands);
+  add_convert_command(commands);
+  add_info_command(commands);
+  add_doctor_command(commands);
+}
+
+}  // namespace drover::cli

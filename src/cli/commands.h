@@ -1,0 +1,20 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace drover::cli {
+
+/// One function a command, each in the file that is named after it.
+void add_chat_command(const Commands& commands);
+void add_convert_command(const Commands& commands);
+void add_doctor_command(const Commands& commands);
+void add_info_command(const Commands& commands);
+void add_inspect_command(const Commands& commands);
+void add_logprobs_command(const Commands& commands);
+void add_run_command(const Commands& commands);
+void add_tokenize_command(const Commands& commands);
+
+/// All of them, in the order of the help page.
+void add_all_commands(const Commands& commands);
+
+}  // namespace drover::cli
