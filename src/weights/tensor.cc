@@ -1,7 +1,10 @@
 #include "weights/tensor.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -61,9 +64,8 @@ std::optional<std::uint64_t> stored_bytes(ElementType type, std::span<const std:
 }
 
 std::int64_t TensorView::num_elements() const {
-  std::int64_t product = 1;
-  for (const std::int64_t size : shape) product *= size;
-  return product;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;  // beside it, other sizes may be too large to multiply
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
 bool TensorView::is_aligned() const {

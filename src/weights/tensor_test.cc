@@ -37,6 +37,12 @@ TEST(StoredBytes, IsZeroWheneverOneDimensionIs) {
   EXPECT_EQ(size_of(ElementType::kQ4_K, {0, 256}), 0u);
 }
 
+TEST(TensorView, CountsElementsOfEmptyAndScalarTensors) {
+  EXPECT_EQ((TensorView{.shape = {}}).num_elements(), 1);
+  EXPECT_EQ((TensorView{.shape = {2, 3, 4}}).num_elements(), 24);
+  EXPECT_EQ((TensorView{.shape = {kHuge, kHuge, 0}}).num_elements(), 0);
+}
+
 TEST(TensorView, KnowsWhetherItsBytesMayBeCast) {
   alignas(8) std::byte storage[16] = {};
   EXPECT_TRUE((TensorView{.type = ElementType::kF32, .bytes = std::span(storage).subspan(4, 4)}).is_aligned());
