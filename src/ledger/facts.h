@@ -40,7 +40,7 @@ struct Generation {
   std::string model;                 ///< hash of the weights
   std::string tokenizer;             ///< hash; ids mean nothing without it
   std::vector<text::TokenId> ids;    ///< after the generation prompt, terminator included
-  std::vector<float> log_probs;      ///< natural logarithm, one a token, of the distribution that was sampled from
+  std::vector<float> log_probs;      ///< of each id under the model, natural logarithm
   std::vector<chat::Message> reply;  ///< the last one's ending says whether it is cut
   std::string fault;                 ///< why the reply is malformed; empty when it is not
   std::string options;               ///< how it was sampled, as JSON

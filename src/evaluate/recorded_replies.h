@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "generate/generator.h"
+#include "ledger/ledger.h"
+
+namespace drover::evaluate {
+
+/// A model that answers, and what its answers are recorded under.
+struct Responder {
+  generate::Generator* generator = nullptr;  ///< borrowed
+  std::string tokenizer;                     ///< hash
+};
+
+struct ReplyPlan {
+  std::string stage;                   ///< key of the stage that samples
+  generate::SamplingOptions sampling;
+  std::int64_t num_replies = 1;        ///< to each prompt
+  std::int64_t prompts_per_batch = 8;  ///< sampled and recorded together; what a killed run may lose
+};
+
+/// The replies of one model to each of these prompts (all of them in the ledger), recorded in it. Batches that the ledger already holds
+/// are not sampled again: a stage that was killed goes on where it stopped, and since batches are cut the same way, it gets the same
+/// replies as an uninterrupted one.
+std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder& responder,
+                                                                std::span<const ledger::PromptId> prompts,
+                                                                const ReplyPlan& plan, ledger::Ledger& ledger,
+                                                                const base::OnProgress& on_progress = {});
+
+/// Sampling options as the ledger keeps them.
+std::string describe(const generate::SamplingOptions& options);
+
+/// The text of a reply: the contents of its messages, one below the other.
+std::string text_of(std::span<const chat::Message> reply);
+
+/// Whether the reply was cut by the length limit, or holds nothing at all.
+bool is_cut(const ledger::Generation& generation);
+
+}  // namespace drover::evaluate
