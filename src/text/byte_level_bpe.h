@@ -12,6 +12,7 @@
 
 #include "text/added_tokens.h"
 #include "text/merge_table.h"
+#include "text/normal_form.h"
 #include "text/piece_cache.h"
 #include "text/piece_table.h"
 #include "text/pre_tokenizer.h"
@@ -19,7 +20,6 @@
 #include "text/special_frame.h"
 #include "text/token_spellings.h"
 #include "text/tokenizer.h"
-#include "text/unicode.h"
 
 namespace drover::text {
 

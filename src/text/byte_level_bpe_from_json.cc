@@ -10,6 +10,7 @@
 #include "text/byte_spelling.h"
 #include "text/make_pre_tokenizer.h"
 #include "text/tokenizer_factories.h"
+#include "text/unicode.h"
 
 namespace drover::text {
 namespace {

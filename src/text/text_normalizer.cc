@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "text/bert_characters.h"
+#include "text/normal_form.h"
 #include "text/unicode.h"
 
 namespace drover::text {

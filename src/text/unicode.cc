@@ -1,17 +1,9 @@
 #include "text/unicode.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
-#include <memory>
 #include <vector>
-
-#ifdef DROVER_HAS_UTF8PROC
-#include <utf8proc.h>
-#endif
-
-#include "base/error.h"
 
 namespace drover::text {
 namespace {
@@ -170,30 +162,6 @@ std::string replace_invalid_utf8(std::string_view text) {
     position += character.length;
   }
   return out;
-}
-
-std::optional<std::string> normalise(std::string_view text, NormalForm form) {
-  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
-  if (ascii || !is_valid_utf8(text)) return std::nullopt;
-#ifdef DROVER_HAS_UTF8PROC
-  int options = UTF8PROC_STABLE;
-  options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
-  if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) options |= UTF8PROC_COMPAT;
-  utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                   &mapped, static_cast<utf8proc_option_t>(options));
-  const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(mapped, &std::free);
-  DROVER_CHECK(size >= 0, "utf8proc could not normalise valid text: {}", utf8proc_errmsg(size));
-  const std::string_view result(reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size));
-  if (result == text) return std::nullopt;
-  return std::string(result);
-#else
-  (void)form;
-  throw base::UserError(
-      "This tokenizer normalises text, which this build of drover cannot do: it was built without utf8proc. Install "
-      "libutf8proc-dev and build again.");
-#endif
 }
 
 }  // namespace drover::text

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -102,11 +101,5 @@ std::size_t unfinished_tail(std::string_view text);
 
 /// The text with every byte that is no valid UTF-8 replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);
-
-enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
-
-/// The normal form of valid UTF-8; empty when `text` has it already or is not valid UTF-8 (invalid text is left as it
-/// is).
-std::optional<std::string> normalise(std::string_view text, NormalForm form);
 
 }  // namespace drover::text
