@@ -293,7 +293,7 @@ def all_subjects(chosen, work, strings):
     yield lazily("trained-nmt-model", lambda: model_file("trained-nmt-model", train_sentencepiece(
         strings, vocab_size=2000, character_coverage=0.98, user_defined_symbols=["<sep>", "\u2581\u2581", "abc"])))
     yield lazily("trained-suffix-model", lambda: model_file("trained-suffix-model", train_sentencepiece(
-        strings, vocab_size=1000, character_coverage=0.95, treat_whitespace_as_suffix=True, normalization_rule_name="nfkc_cf")))
+        strings, vocab_size=1000, character_coverage=0.98, treat_whitespace_as_suffix=True, normalization_rule_name="nfkc_cf")))
 
     def roberta():
         tokenizer = roberta_tokenizer(strings, 2000)
