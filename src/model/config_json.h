@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/config.h"
 #include "model/model.h"
-#include "weights/gguf.h"
 
 namespace drover::model {
 
@@ -16,11 +16,10 @@ namespace drover::model {
 DecoderConfig parse_config_json(std::string_view json, std::string_view where);
 DecoderConfig read_config_json(const std::filesystem::path& file);
 
+/// The ids that end generation by generation_config.json: some models list there what config.json leaves out.
+std::vector<text::TokenId> parse_generation_eos(std::string_view json, std::string_view where);
+
 /// The configuration as transformers 5 writes it; transformers 4.43 and later and llama.cpp's converter read it too.
 std::string to_config_json(const DecoderConfig& config, ComputeType type);
-
-/// The configuration of a GGUF file of the architectures `llama`, `qwen2` and `qwen3`. `rope_freqs` becomes the llama3 scaling whose
-/// divisors it holds.
-DecoderConfig config_of_gguf(const weights::GgufFile& file, std::string_view where);
 
 }  // namespace drover::model

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -35,7 +36,7 @@ enum class AttentionPath {
 /// changes, so one object may be used by many threads. Copies share the tensors.
 ///
 /// Everything is differentiable by LibTorch's autograd with respect to the parameters: construct it over leaf tensors that require
-/// gradients to train, and wrap calls in at::NoGradGuard (or hold parameters without gradients) to compute only. Activations have the
+/// gradients to train, and wrap calls in c10::NoGradGuard (or hold parameters without gradients) to compute only. Activations have the
 /// parameters' type; norms, rotary angles and log-softmax are float32.
 class Decoder {
  public:
@@ -83,14 +84,29 @@ class Decoder {
   at::Tensor step(std::span<const text::TokenId> tokens, std::span<KvCache* const> caches) const;
 
  private:
-  struct Layer;
-  const at::Tensor* find(std::string_view name) const;
+  struct Layer {
+    at::Tensor input_norm, post_attention_norm;
+    at::Tensor q, k, v, o, q_bias, k_bias, v_bias, o_bias;  // biases and head norms are undefined where the model has none
+    at::Tensor q_norm, k_norm;
+    at::Tensor gate, up, down, gate_bias, up_bias, down_bias;
+  };
+  /// Rotated queries [tokens, heads, head_dim], rotated keys and values [tokens, kv_heads, head_dim] of a layer to the attended
+  /// values [tokens, heads, head_dim].
+  using Attend = std::function<at::Tensor(std::size_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)>;
+
+  at::Tensor find(std::string_view name) const;  // undefined when the model has no such parameter
+  void gather_layers();
+  const at::Tensor& head_weight() const;
+  at::Tensor attention(const Layer& layer, std::size_t index, const at::Tensor& x, const at::Tensor& cosines,
+                       const at::Tensor& sines, const Attend& attend) const;
+  at::Tensor run(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const;
 
   DecoderConfig config_;
   NamedTensors parameters_;
   std::map<std::string, std::size_t, std::less<>> index_;
-  at::Tensor inverse_frequencies_;   // [head_dim / 2] float32 on the device
-  double rotary_magnitude_ = 1.0;    // what cosines and sines are multiplied with (yarn)
+  std::vector<Layer> layers_;
+  at::Tensor inverse_frequencies_;  // [head_dim / 2] float32 on the device
+  double rotary_magnitude_ = 1.0;   // what cosines and sines are multiplied with (yarn)
 };
 
 }  // namespace drover::model

@@ -2,10 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "model/config.h"
 
 namespace drover::model {
 
@@ -27,13 +26,21 @@ class KvCache {
   void truncate(std::int64_t length);
 
  private:
-  friend class DecoderForward;
+  friend class Decoder;
   KvCache(const KvCache&) = default;
 
   struct Layer {
-    at::Tensor keys;    // [num_kv_heads, capacity, head_dim]
+    at::Tensor keys;    // [capacity, num_kv_heads, head_dim]
     at::Tensor values;  // the same shape
   };
+  struct Content {
+    at::Tensor keys;    // [tokens, num_kv_heads, head_dim]
+    at::Tensor values;  // the same shape
+  };
+  /// Writes the new tokens' keys and values of a layer behind the old ones and returns both together; `length_` stays until advance().
+  Content append(std::size_t layer, const at::Tensor& keys, const at::Tensor& values);
+  void advance(std::int64_t tokens) { length_ += tokens; }
+
   std::vector<Layer> layers_;
   std::int64_t length_ = 0;
 };

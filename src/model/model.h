@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,10 +29,17 @@ class Model {
   /// Loads a Hugging Face folder or a .gguf file. Throws UserError that names the file and the fault.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path, const LoadOptions& options = {});
 
-  /// Puts a model together from its parts (training, averaging, tests).
+  /// Puts a model together from its parts (training, averaging, tests). Throws UserError when the tokenizer has more ids than the
+  /// embedding has rows.
   Model(std::shared_ptr<const Decoder> decoder, std::shared_ptr<const text::Tokenizer> tokenizer,
         std::optional<std::string> chat_template, std::filesystem::path tokenizer_source);
   ~Model();
+
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  /// This model with other weights or another head: same tokenizer, template and tokenizer files.
+  std::shared_ptr<const Model> with_decoder(std::shared_ptr<const Decoder> decoder) const;
 
   const DecoderConfig& config() const;
   const Decoder& decoder() const { return *decoder_; }
@@ -39,12 +47,16 @@ class Model {
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
   std::shared_ptr<const text::Tokenizer> shared_tokenizer() const { return tokenizer_; }
   const std::optional<std::string>& chat_template() const { return chat_template_; }
+  /// The folder or GGUF file that the tokenizer came from.
+  const std::filesystem::path& tokenizer_source() const { return tokenizer_source_; }
+  ComputeType compute_type() const;
 
   /// Names the weights (heads included), the configuration and the tokenizer: equal hash, equal outputs. 32 hexadecimal digits.
-  std::string hash() const;
+  /// Computed when first asked for: one pass over the weights.
+  const std::string& hash() const;
 
   /// Writes a Hugging Face folder (config.json, model.safetensors, tokenizer files) that loads here and in transformers. The folder
-  /// appears whole or not at all.
+  /// appears whole or not at all; an earlier model there is replaced, any other folder that is not empty throws UserError.
   void save(const std::filesystem::path& folder) const;
 
  private:
@@ -52,6 +64,8 @@ class Model {
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   std::optional<std::string> chat_template_;
   std::filesystem::path tokenizer_source_;  ///< folder or GGUF file whose tokenizer files `save` copies or converts
+  mutable std::once_flag hash_once_;
+  mutable std::string hash_;
 };
 
 }  // namespace drover::model

@@ -43,6 +43,9 @@ struct TokenRow {
 
   /// Throws InternalError when segments overlap, leave gaps or name later parents, or positions and learned entries are out of range.
   void validate() const;
+
+ private:
+  std::int64_t position_before_child(std::int32_t parent) const;  // the last token on the path that ends with `parent`; -1 for none
 };
 
 /// A row of one plain sequence.

@@ -1,0 +1,134 @@
+#include "model/load_decoder.h"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/config_gguf.h"
+#include "model/config_json.h"
+#include "model/decoder.h"
+#include "model/gguf_names.h"
+#include "model/tensor_of_view.h"
+#include "weights/gguf.h"
+#include "weights/rope_rows.h"
+#include "weights/safetensors.h"
+
+namespace drover::model {
+namespace {
+
+at::ScalarType scalar_type_of(ComputeType type) { return type == ComputeType::kFloat32 ? at::kFloat : at::kBFloat16; }
+
+at::Device device_of(const std::string& name) {
+  const bool is_cuda = name == "cuda" || name.starts_with("cuda:");
+  const std::string number = name.starts_with("cuda:") ? name.substr(5) : "0";
+  const bool is_number = !number.empty() && number.size() <= 3 && std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (name != "cpu" && !(is_cuda && is_number)) throw base::UserError("'{}' is not a device; try cpu, cuda or cuda:1.", name);
+  if (name == "cpu") return at::kCPU;
+  if (!at::hasCUDA()) throw base::UserError("The device '{}' was asked for, but this LibTorch or this machine has no CUDA; try cpu.", name);
+  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(std::stoi(number)));
+}
+
+void check_shape(const weights::TensorView& view, const std::vector<std::int64_t>& shape, std::string_view where) {
+  if (view.shape == shape) return;
+  throw base::UserError("{}: the tensor '{}' has shape [{}], but the model's configuration asks for [{}].", where, view.name,
+                        fmt::join(view.shape, ", "), fmt::join(shape, ", "));
+}
+
+// What old files of transformers store beside the weights.
+bool is_known_extra(const DecoderConfig& config, std::string_view name) {
+  if (name.ends_with(".rotary_emb.inv_freq")) return true;
+  return name == "lm_head.weight" && config.tied_embeddings && config.head.kind == HeadKind::kLanguage;
+}
+
+NamedTensors read_folder(const std::filesystem::path& folder, const DecoderConfig& config, at::ScalarType type, const at::Device& device) {
+  const auto file = weights::ShardedTensors::open(folder);
+  std::set<std::string, std::less<>> wanted;
+  NamedTensors parameters;
+  for (const auto& [name, shape] : parameter_shapes(config)) {
+    const weights::TensorView* view = file.find(name);
+    if (view == nullptr) throw base::UserError("{}: the tensor '{}' is missing.", folder.string(), name);
+    check_shape(*view, shape, folder.string());
+    wanted.insert(name);
+  }
+  for (const weights::TensorView& view : file.tensors()) {
+    if (!wanted.contains(view.name) && !is_known_extra(config, view.name)) {
+      throw base::UserError("{}: the tensor '{}' is surplus: config.json describes a model without it.", folder.string(), view.name);
+    }
+  }
+  for (const std::string& name : wanted) {
+    parameters.emplace_back(name, tensor_of_view(*file.find(name), type, file.owner()).to(device));
+  }
+  return parameters;
+}
+
+// GGUF's Llama files hold q and k in another order of rows. The rows are put back while they are still packed: fewer bytes to move.
+at::Tensor read_reordered(const weights::TensorView& view, std::int64_t num_heads, at::ScalarType type) {
+  std::vector<std::byte> bytes(view.bytes.size());
+  weights::rope_neighbours_to_halves(view.bytes, view.shape.front(), num_heads, bytes);
+  weights::TensorView ordered = view;
+  ordered.bytes = bytes;
+  return tensor_of_view(ordered, type, nullptr);
+}
+
+NamedTensors read_gguf(const weights::GgufFile& file, const std::string& where, const DecoderConfig& config, at::ScalarType type,
+                       const at::Device& device) {
+  std::set<std::string, std::less<>> wanted = {"rope_freqs.weight"};
+  NamedShapes shapes = parameter_shapes(config);
+  for (const auto& [name, shape] : shapes) {
+    const std::string gguf_name = gguf_name_of(name);
+    const weights::TensorView* view = file.find(gguf_name);
+    if (view == nullptr) throw base::UserError("{}: the tensor '{}' is missing.", where, gguf_name);
+    check_shape(*view, shape, where);
+    wanted.insert(gguf_name);
+  }
+  for (const weights::TensorView& view : file.tensors()) {
+    if (!wanted.contains(view.name)) {
+      throw base::UserError("{}: the tensor '{}' is surplus: the metadata describes a model without it.", where, view.name);
+    }
+  }
+  NamedTensors parameters;
+  for (const auto& [name, shape] : shapes) {
+    const weights::TensorView& view = *file.find(gguf_name_of(name));
+    const std::int64_t heads = num_reordered_heads(config, name);
+    const at::Tensor tensor = heads > 0 ? read_reordered(view, heads, type) : tensor_of_view(view, type, file.owner());
+    parameters.emplace_back(name, tensor.to(device));
+  }
+  return parameters;
+}
+
+void add_generation_eos(const std::filesystem::path& folder, DecoderConfig& config) {
+  const std::filesystem::path file = folder / "generation_config.json";
+  if (!std::filesystem::exists(file)) return;
+  constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 20;
+  for (const text::TokenId id : parse_generation_eos(base::read_file(file, kMaxBytes), file.string())) {
+    if (std::find(config.eos.begin(), config.eos.end(), id) == config.eos.end()) config.eos.push_back(id);
+  }
+  config.validate();
+}
+
+}  // namespace
+
+std::shared_ptr<const Decoder> load_decoder(const std::filesystem::path& path, const LoadOptions& options) {
+  const at::ScalarType type = scalar_type_of(options.compute_type);
+  const at::Device device = device_of(options.device);
+  if (!std::filesystem::exists(path)) {
+    throw base::UserError("There is no model at '{}': a model is a Hugging Face folder or a .gguf file.", path.string());
+  }
+  if (!std::filesystem::is_directory(path)) {
+    if (path.extension() != ".gguf") {
+      throw base::UserError("'{}' is neither a folder nor a .gguf file; give the folder that holds config.json.", path.string());
+    }
+    const auto file = weights::GgufFile::open(path);
+    const DecoderConfig config = config_of_gguf(file, path.string());
+    return std::make_shared<const Decoder>(config, read_gguf(file, path.string(), config, type, device));
+  }
+  DecoderConfig config = read_config_json(path / "config.json");
+  add_generation_eos(path, config);
+  return std::make_shared<const Decoder>(config, read_folder(path, config, type, device));
+}
+
+}  // namespace drover::model

@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "base/error.h"
+#include "model/token_tree.h"
+
+namespace drover::model {
+namespace {
+
+std::int32_t num_responses(const TokenRow& tree) {
+  std::int32_t largest = -1;
+  for (const LearnedPosition& entry : tree.learned) largest = std::max(largest, entry.response);
+  return largest + 1;
+}
+
+void append(const TokenRow& tree, TokenRow& row, std::int32_t& responses) {
+  const std::int64_t token_offset = row.num_tokens();
+  const auto segment_offset = static_cast<std::int32_t>(row.segments.size());
+  row.tokens.insert(row.tokens.end(), tree.tokens.begin(), tree.tokens.end());
+  row.positions.insert(row.positions.end(), tree.positions.begin(), tree.positions.end());
+  for (Segment segment : tree.segments) {
+    if (segment.parent >= 0) segment.parent += segment_offset;
+    segment.begin += token_offset;
+    segment.end += token_offset;
+    row.segments.push_back(segment);
+  }
+  for (LearnedPosition entry : tree.learned) {
+    entry.position += token_offset;
+    entry.response += responses;
+    row.learned.push_back(entry);
+  }
+  responses += num_responses(tree);
+}
+
+}  // namespace
+
+PackedRows pack(std::span<const TokenRow> trees, std::int64_t max_tokens) {
+  DROVER_CHECK(max_tokens > 0, "Rows hold at most {} tokens", max_tokens);
+  std::vector<std::int64_t> order(trees.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto size = [&](std::int64_t tree) { return trees[static_cast<std::size_t>(tree)].num_tokens(); };
+  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return size(a) > size(b); });
+
+  PackedRows packed;
+  std::set<std::pair<std::int64_t, std::size_t>> free_space;  // (tokens left, row)
+  for (const std::int64_t tree : order) {
+    const auto fit = free_space.lower_bound({size(tree), 0});
+    std::size_t row = packed.origin.size();
+    std::int64_t left = max_tokens;
+    if (fit != free_space.end()) {
+      std::tie(left, row) = *fit;
+      free_space.erase(fit);
+    } else {
+      packed.origin.emplace_back();
+    }
+    packed.origin[row].push_back(tree);
+    if (left > size(tree)) free_space.insert({left - size(tree), row});
+  }
+  for (const std::vector<std::int64_t>& members : packed.origin) {
+    TokenRow& row = packed.rows.emplace_back();
+    std::int32_t responses = 0;
+    for (const std::int64_t tree : members) append(trees[static_cast<std::size_t>(tree)], row, responses);
+  }
+  return packed;
+}
+
+}  // namespace drover::model
