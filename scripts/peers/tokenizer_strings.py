@@ -47,17 +47,25 @@ def is_text(value):
     return not any(0xD800 <= ord(c) < 0xE000 for c in value) if not value.isascii() else True
 
 
-def texts_of(folder, each_file=120, seed=7):
-    """Texts from the .jsonl and .jsonl.gz files of a folder, about equally many from each file."""
-    chance = random.Random(seed)
-    texts = []
+def rows_in_files(folder):
+    """The texts of each row of each .jsonl and .jsonl.gz file of a folder: lists of rows, which are lists of texts."""
     for path in sorted(pathlib.Path(folder).rglob("*.jsonl*")):
         opened = gzip.open(path, "rt", encoding="utf-8", newline="\n") if path.suffix == ".gz" else open(path, encoding="utf-8", newline="\n")
-        found = []
         with opened as lines:
-            for line in lines:
-                if line.strip():
-                    found += [t for t in strings_in(json.loads(line)) if t and is_text(t)]
+            yield [[t for t in strings_in(json.loads(line)) if t and is_text(t)] for line in lines if line.strip()]
+
+
+def rows_of(folder):
+    """The rows of all files, the texts of each joined to one."""
+    return [" ".join(row) for rows in rows_in_files(folder) for row in rows]
+
+
+def texts_of(folder, each_file=120, seed=7):
+    """Single texts, about equally many from each file."""
+    chance = random.Random(seed)
+    texts = []
+    for rows in rows_in_files(folder):
+        found = [text for row in rows for text in row]
         texts += chance.sample(found, min(each_file, len(found)))
     return texts
 
