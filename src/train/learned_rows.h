@@ -34,8 +34,8 @@ model::TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dial
                         const RowOptions& options = {});
 
 /// A preference row for the reward model: the prompt as root, one child a response, best first. One learned position a response (its
-/// number is `response`): the last token, a terminator unless the response was cut; no target. Refused: fewer than two responses,
-/// equal or empty ones, too long, a level of no preference between neighbours.
+/// number is `response`): the last token, a terminator unless the response was cut; the target is that token itself and means nothing.
+/// Refused: fewer than two responses, equal or empty ones, too long, a level of no preference between neighbours.
 model::TokenRow reward_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const RowOptions& options = {});
 
 /// A row for direct preference optimisation: prompt, response 0 (chosen), response 1 (rejected). `row.learned` holds every token that

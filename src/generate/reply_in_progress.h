@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "chat/chat_format.h"
+#include "generate/generator.h"
+#include "generate/sampler.h"
+#include "model/model.h"
+#include "text/tokenizer.h"
+
+namespace drover::generate {
+
+/// A request made ready: its prompt as tokens, and what ends its replies.
+struct PreparedRequest {
+  std::size_t index = 0;
+  const GenerationRequest* request = nullptr;
+  std::vector<text::TokenId> prompt;
+  std::vector<text::TokenId> stop_ids;  ///< of the chat format, the model and the options
+  std::int64_t max_tokens = 0;          ///< of a reply: the option, or what the model's positions leave
+};
+
+/// Checks a request and renders its prompt. Throws UserError.
+PreparedRequest prepare(const GenerationRequest& request, std::size_t index, const model::Model& model, const chat::ChatFormat* format);
+
+/// One reply while it is written: draws its next token, keeps its record and knows when it ends. Knows nothing of the model, so any
+/// engine can drive it.
+class ReplyInProgress {
+ public:
+  /// `prepared` and `tokenizer` must outlive it; `format` may be null.
+  ReplyInProgress(const PreparedRequest& prepared, std::int64_t response, const text::Tokenizer& tokenizer, const chat::ChatFormat* format);
+
+  /// Draws the next token from the logits after the newest one, [vocab_size]; not to be called once it is finished.
+  void take_next(std::span<const float> logits, const GenerationCallbacks& callbacks);
+
+  bool is_finished() const { return finished_; }
+  text::TokenId newest() const { return response_.ids.back(); }
+  std::size_t request_index() const { return prepared_->index; }
+  std::int64_t response_index() const { return number_; }
+
+  /// The finished reply; leaves this object empty.
+  Response take_response();
+
+ private:
+  void push_text(const SampledToken& token, const GenerationCallbacks& callbacks);
+  void look_for_the_end(text::TokenId id);
+  bool holds_stop_string() const;
+
+  const PreparedRequest* prepared_;
+  std::int64_t number_;
+  const text::Tokenizer* tokenizer_;
+  SampleChance chance_;
+  std::unique_ptr<chat::ReplyParser> parser_;       // with a chat format
+  std::optional<text::StreamingDecoder> decoder_;   // without one
+  std::vector<text::TokenId> seen_;                 // prompt and reply, for the repetition penalty
+  Response response_;
+  bool finished_ = false;
+};
+
+}  // namespace drover::generate

@@ -1,0 +1,32 @@
+#include "generate/sampling_options.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace drover::generate {
+
+void SamplingOptions::validate() const {
+  using base::UserError;
+  // Written so that NaN fails too.
+  if (!(temperature >= 0.0) || !std::isfinite(temperature)) {
+    throw UserError("temperature = {} is not possible: it must be 0 (greedy) or a positive number.", temperature);
+  }
+  if (top_k < 0) throw UserError("top_k = {} is not possible: it must be 0 (off) or a number of tokens.", top_k);
+  if (!(top_p > 0.0 && top_p <= 1.0)) {
+    throw UserError("top_p = {} is not possible: it must be above 0 and at most 1 (off).", top_p);
+  }
+  if (!(min_p >= 0.0 && min_p <= 1.0)) throw UserError("min_p = {} is not possible: it must be from 0 (off) to 1.", min_p);
+  if (!(repetition_penalty > 0.0) || !std::isfinite(repetition_penalty)) {
+    throw UserError("repetition_penalty = {} is not possible: it must be positive; 1 is off.", repetition_penalty);
+  }
+  if (max_tokens < 1) throw UserError("max_tokens = {} is not possible: a reply has at least 1 token.", max_tokens);
+  if (min_tokens < 0 || min_tokens > max_tokens) {
+    throw UserError("min_tokens = {} is not possible: it must be from 0 to max_tokens = {}.", min_tokens, max_tokens);
+  }
+  for (const auto& stop : stop_strings) {
+    if (stop.empty()) throw UserError("A stop string is empty: every reply would end at once.");
+  }
+}
+
+}  // namespace drover::generate

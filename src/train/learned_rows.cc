@@ -1,0 +1,131 @@
+#include "train/learned_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "chat/assistant_turn.h"
+#include "chat/reply_tokens.h"
+#include "model/log_probs.h"
+
+namespace drover::train {
+namespace {
+
+using base::UserError;
+using chat::TokenRole;
+using model::TokenRow;
+
+/// The entry that learns token `index` of a segment from the token before it.
+model::LearnedPosition learn_token(const TokenRow& row, std::int32_t segment, std::size_t index, std::int32_t response) {
+  const auto& place = row.segments[static_cast<std::size_t>(segment)];
+  const std::int64_t token = place.begin + static_cast<std::int64_t>(index);
+  const std::int64_t before = index == 0 ? row.position_before(segment) : token - 1;
+  return {.position = before, .target = row.tokens[static_cast<std::size_t>(token)], .weight = 1.0F, .response = response};
+}
+
+void check_length(const TokenRow& row, const RowOptions& options) {
+  options.validate();
+  if (row.num_tokens() > options.max_tokens) {
+    throw UserError("the row has {} tokens, more than max_tokens = {}", row.num_tokens(), options.max_tokens);
+  }
+}
+
+/// Each response with the prompt that all share, best first.
+std::vector<chat::PromptAndReply> render_responses(const chat::ChatFormat& format, const chat::PreferenceRow& preference) {
+  if (preference.responses.size() < 2) throw UserError("a preference needs two responses, there is {}", preference.responses.size());
+  for (const auto level : preference.levels) {
+    if (level == chat::PreferenceLevel::kNone) throw UserError("two responses are marked as equally good: nothing is preferred");
+  }
+  std::vector<chat::PromptAndReply> rendered;
+  for (std::size_t i = 0; i < preference.responses.size(); ++i) {
+    const auto& response = preference.responses[i];
+    if (response.empty() || response.front().sender != chat::Sender::kAssistant) {
+      throw UserError("response {} does not begin with an assistant's message", i + 1);
+    }
+    const auto dialog = preference.with_response(i);
+    if (chat::nothing_to_learn(dialog)) throw UserError("response {} is empty", i + 1);
+    auto split = chat::split_at_reply(format, dialog, preference.prompt.messages.size());
+    for (std::size_t earlier = 0; earlier < rendered.size(); ++earlier) {
+      if (rendered[earlier].reply.ids == split.reply.ids) {
+        throw UserError("responses {} and {} are the same tokens: there is nothing to prefer", earlier + 1, i + 1);
+      }
+    }
+    rendered.push_back(std::move(split));
+  }
+  return rendered;
+}
+
+}  // namespace
+
+void RowOptions::validate() const {
+  if (max_tokens < 2) throw UserError("max_tokens = {} is not possible: a row has at least 2 tokens.", max_tokens);
+}
+
+TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Learn learn, const RowOptions& options) {
+  auto learned_turns = chat::assistant_turns(dialog);
+  if (learn == Learn::kFinal) {
+    if (const auto reason = chat::nothing_to_learn(dialog)) throw UserError("there is nothing to learn: {}", *reason);
+    learned_turns = {chat::final_assistant_turn(dialog)};
+  }
+  if (learned_turns.empty()) throw UserError("there is nothing to learn: the dialog has no assistant's message");
+
+  const auto split = chat::split_at_reply(format, dialog, learned_turns.front().begin);
+  TokenRow row;
+  const auto root = row.add_segment(-1, split.prompt);
+  const auto reply = row.add_segment(root, split.reply.ids);
+  for (std::size_t i = 0; i < split.reply.ids.size(); ++i) {
+    if (split.said[i] != 0) row.learned.push_back(learn_token(row, reply, i, 0));
+  }
+  if (row.learned.empty()) throw UserError("there is nothing to learn: the assistant's messages are empty");
+  check_length(row, options);
+  return row;
+}
+
+TokenRow reward_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const RowOptions& options) {
+  const auto rendered = render_responses(format, preference);
+  TokenRow row;
+  const auto root = row.add_segment(-1, rendered.front().prompt);
+  for (std::size_t i = 0; i < rendered.size(); ++i) {
+    row.add_segment(root, rendered[i].reply.ids);
+    row.learned.push_back({.position = row.num_tokens() - 1, .target = row.tokens.back(), .weight = 1.0F,
+                           .response = static_cast<std::int32_t>(i)});
+  }
+  check_length(row, options);
+  return row;
+}
+
+DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options) {
+  const auto rendered = render_responses(format, preference);
+  DpoRow made;
+  const auto root = made.row.add_segment(-1, rendered.front().prompt);
+  for (const std::int32_t number : {0, 1}) {
+    const auto& [prompt, reply, said] = number == 0 ? rendered.front() : rendered.back();
+    const auto segment = made.row.add_segment(root, reply.ids);
+    bool is_compared = false;
+    for (std::size_t i = 0; i < reply.ids.size(); ++i) {
+      if (said[i] == 0) continue;
+      const bool in_preference = reply.roles[i] != TokenRole::kTerminator || !options.mask_format_tokens;
+      const bool in_likelihood = number == 0;
+      if (!in_preference && !in_likelihood) continue;
+      made.row.learned.push_back(learn_token(made.row, segment, i, number));
+      made.preference.push_back(in_preference ? 1 : 0);
+      made.likelihood.push_back(in_likelihood ? 1 : 0);
+      is_compared |= in_preference;
+    }
+    if (!is_compared) throw UserError("the {} response has no token that counts", number == 0 ? "best" : "worst");
+  }
+  check_length(made.row, options.rows);
+  return made;
+}
+
+std::vector<TokenRow> document_rows(std::span<const text::TokenId> document, const RowOptions& options) {
+  options.validate();
+  const auto size = static_cast<std::size_t>(options.max_tokens);
+  std::vector<TokenRow> rows;
+  for (std::size_t begin = 0; begin + 1 < document.size(); begin += size) {
+    rows.push_back(model::score_all(document.subspan(begin, std::min(size, document.size() - begin))));
+  }
+  return rows;
+}
+
+}  // namespace drover::train

@@ -1,0 +1,68 @@
+#include "train/losses.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace drover::train {
+
+at::Tensor sft_loss(const at::Tensor& log_probs, const at::Tensor& weights, double total_weight) {
+  DROVER_CHECK(total_weight > 0.0, "Nothing is learned: the weights sum to {}", total_weight);
+  return -(log_probs * weights).sum() / total_weight;
+}
+
+at::Tensor reward_loss(const at::Tensor& rewards, std::span<const std::int64_t> responses_per_row, std::int64_t num_rows, double centring) {
+  std::vector<std::int64_t> better, worse;
+  std::vector<double> shares;  // what a pair weighs: 1 / pairs of its row
+  std::int64_t first = 0;
+  for (const auto responses : responses_per_row) {
+    DROVER_CHECK(responses >= 2, "A row of {} responses has no pair", responses);
+    const double share = 2.0 / static_cast<double>(responses * (responses - 1));
+    for (std::int64_t i = first; i < first + responses; ++i) {
+      for (std::int64_t j = i + 1; j < first + responses; ++j) {
+        better.push_back(i);
+        worse.push_back(j);
+        shares.push_back(share);
+      }
+    }
+    first += responses;
+  }
+  DROVER_CHECK_EQ(first, rewards.size(0), "Every reward belongs to a row");
+  const auto at_indices = [&rewards](const std::vector<std::int64_t>& indices) {
+    return rewards.index_select(0, at::tensor(indices, at::kLong).to(rewards.device()));
+  };
+  const auto high = at_indices(better);
+  const auto low = at_indices(worse);
+  auto losses = at::softplus(low - high);
+  if (centring != 0.0) losses = losses + centring * (high + low).square();
+  return (losses * at::tensor(shares, at::kDouble).to(rewards.options())).sum() / static_cast<double>(num_rows);
+}
+
+namespace {
+
+at::Tensor log_ratio(const at::Tensor& policy, const at::Tensor& reference, const at::Tensor& lengths, const DpoOptions& options) {
+  const auto ratio = policy - reference.detach();
+  return options.length_normalised ? ratio / lengths : ratio;
+}
+
+}  // namespace
+
+at::Tensor dpo_margins(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options) {
+  return options.beta * (log_ratio(policy.chosen, reference.chosen, lengths.chosen, options) -
+                         log_ratio(policy.rejected, reference.rejected, lengths.rejected, options));
+}
+
+at::Tensor dpo_losses(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options) {
+  auto margins = dpo_margins(policy, reference, lengths, options);
+  if (options.positive_weight > 0.0) {
+    const auto fall = at::relu(-log_ratio(policy.chosen, reference.chosen, lengths.chosen, options));
+    margins = margins - options.beta * options.positive_weight * fall;
+  }
+  // -log sigmoid(x) = softplus(-x), which does not overflow.
+  const auto as_labelled = at::softplus(-margins);
+  if (options.label_smoothing == 0.0) return as_labelled;
+  return (1.0 - options.label_smoothing) * as_labelled + options.label_smoothing * at::softplus(margins);
+}
+
+}  // namespace drover::train

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <span>
+
+#include "train/trainer.h"
+
+namespace drover::train {
+
+// Every loss here is a part of a step's loss: it sums over the rows at hand and divides by counts of the whole step, so that the parts
+// of a step add up to the same number however its rows are packed. All compute in the type of their inputs (float32 in training).
+
+/// Cross entropy: -sum(weights * log_probs) / total_weight. `log_probs`, `weights`: [learned]; `total_weight` of the whole step, > 0
+/// (checked).
+at::Tensor sft_loss(const at::Tensor& log_probs, const at::Tensor& weights, double total_weight);
+
+/// -log sigmoid(better - worse) + centring * (better + worse)^2, averaged over the ordered pairs of each row, summed over rows and
+/// divided by `num_rows` of the whole step. `rewards`: [responses], row after row, best first in each; `responses_per_row` says where
+/// rows end (each at least 2, checked).
+at::Tensor reward_loss(const at::Tensor& rewards, std::span<const std::int64_t> responses_per_row, std::int64_t num_rows,
+                       double centring = 0.0);
+
+/// What each pair's two responses have: log-probabilities summed over the tokens that count, in nats, or the number of these tokens.
+/// Both [pairs].
+struct PairValues {
+  at::Tensor chosen;
+  at::Tensor rejected;
+};
+
+/// beta times the difference of the log ratios of chosen and rejected (the margin of implicit rewards): [pairs]. With
+/// `length_normalised` each log ratio is divided by its `lengths`.
+at::Tensor dpo_margins(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options);
+
+/// The preference term of each pair, [pairs]: -log sigmoid(margin) (Rafailov et al. 2023, eq. 7), with label smoothing and DPOP's
+/// penalty when options ask for them. Gradients reach `policy` only.
+at::Tensor dpo_losses(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options);
+
+}  // namespace drover::train

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/content_hash.h"
+#include "model/decoder.h"
+#include "model/token_tree.h"
+#include "train/trainer.h"
+
+namespace drover::train {
+
+/// What a run minimises. One step goes: `begin_step` with the step's trees, then `loss` for each packed row of them, then `metrics`.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual std::int64_t num_trees() const = 0;
+  virtual const model::TokenRow& tree(std::int64_t index) const = 0;
+
+  /// Adds to a run's key what the numbers depend on beside trees and TrainOptions.
+  virtual void add_to_key(base::FieldHasher& key) const = 0;
+
+  /// Once, before the first step, with the weights as they are at the start; without gradients.
+  virtual void prepare(const model::Decoder& start) { static_cast<void>(start); }
+
+  /// Counts what the whole step divides by, and begins its metrics anew.
+  virtual void begin_step(std::span<const std::int64_t> trees) = 0;
+
+  /// The part of the step's loss that this packed row holds, a float32 scalar. `trees`: which trees it packs, in order.
+  virtual at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t> trees) = 0;
+
+  /// What StepReport::metrics says about the step.
+  virtual std::map<std::string, double> metrics() const = 0;
+};
+
+/// The rows and options must outlive the objective.
+std::unique_ptr<Objective> make_sft_objective(std::span<const model::TokenRow> rows);
+std::unique_ptr<Objective> make_reward_objective(std::span<const model::TokenRow> rows, const RewardOptions& options);
+std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options);
+
+}  // namespace drover::train

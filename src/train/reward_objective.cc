@@ -1,0 +1,75 @@
+#include <vector>
+
+#include "base/error.h"
+#include "train/losses.h"
+#include "train/objective.h"
+
+namespace drover::train {
+namespace {
+
+class RewardObjective final : public Objective {
+ public:
+  RewardObjective(std::span<const model::TokenRow> rows, const RewardOptions& options) : rows_(rows), options_(options) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].learned.size() < 2) throw base::UserError("Row {} has {} responses; a comparison needs two.", i + 1, rows[i].learned.size());
+    }
+  }
+
+  std::int64_t num_trees() const override { return static_cast<std::int64_t>(rows_.size()); }
+  const model::TokenRow& tree(std::int64_t index) const override { return rows_[static_cast<std::size_t>(index)]; }
+  void add_to_key(base::FieldHasher& key) const override {
+    key.add("reward").add(fmt::format("{}", options_.centring)).add(static_cast<std::int64_t>(options_.head_seed));
+  }
+
+  void begin_step(std::span<const std::int64_t> trees) override {
+    num_rows_ = static_cast<std::int64_t>(trees.size());
+    sums_ = {};
+  }
+
+  at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t> trees) override {
+    std::vector<std::int64_t> positions, responses_per_row;
+    for (const auto& entry : packed.learned) positions.push_back(entry.position);
+    for (const auto index : trees) responses_per_row.push_back(static_cast<std::int64_t>(tree(index).learned.size()));
+    const auto rewards = decoder.scores(packed, positions).select(1, 0);
+    measure(rewards.detach().to(at::kCPU).contiguous(), responses_per_row);
+    return reward_loss(rewards, responses_per_row, num_rows_, options_.centring);
+  }
+
+  std::map<std::string, double> metrics() const override {
+    return {{"accuracy", sums_.right / sums_.pairs}, {"margin", sums_.margin / sums_.pairs}, {"reward", sums_.reward / sums_.responses}};
+  }
+
+ private:
+  struct Sums {
+    double pairs = 0, right = 0, margin = 0, responses = 0, reward = 0;
+  };
+
+  void measure(const at::Tensor& rewards, const std::vector<std::int64_t>& responses_per_row) {
+    const float* reward = rewards.const_data_ptr<float>();
+    for (const auto responses : responses_per_row) {
+      for (std::int64_t i = 0; i < responses; ++i) {
+        for (std::int64_t j = i + 1; j < responses; ++j) {
+          sums_.pairs += 1;
+          sums_.right += reward[i] > reward[j] ? 1 : 0;
+          sums_.margin += reward[i] - reward[j];
+        }
+        sums_.responses += 1;
+        sums_.reward += reward[i];
+      }
+      reward += responses;
+    }
+  }
+
+  std::span<const model::TokenRow> rows_;
+  const RewardOptions& options_;
+  std::int64_t num_rows_ = 0;
+  Sums sums_;
+};
+
+}  // namespace
+
+std::unique_ptr<Objective> make_reward_objective(std::span<const model::TokenRow> rows, const RewardOptions& options) {
+  return std::make_unique<RewardObjective>(rows, options);
+}
+
+}  // namespace drover::train

@@ -1,0 +1,66 @@
+#include "train/train_options.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "train/trainer.h"
+
+namespace drover::train {
+namespace {
+
+using base::UserError;
+
+// Comparisons are written so that NaN fails too.
+
+void check_positive(const char* name, double value) {
+  if (!(value > 0.0) || !std::isfinite(value)) throw UserError("{} = {} is not possible: it must be a positive number.", name, value);
+}
+
+void check_not_negative(const char* name, double value) {
+  if (!(value >= 0.0) || !std::isfinite(value)) throw UserError("{} = {} is not possible: it must be 0 (off) or positive.", name, value);
+}
+
+void check_below(const char* name, double value, double limit) {
+  if (!(value >= 0.0 && value < limit)) throw UserError("{} = {} is not possible: it must be from 0 to below {}.", name, value, limit);
+}
+
+void check_count(const char* name, std::int64_t value, std::int64_t least) {
+  if (value < least) throw UserError("{} = {} is not possible: it must be at least {}.", name, value, least);
+}
+
+}  // namespace
+
+void AdamWOptions::validate() const {
+  check_below("beta1", beta1, 1.0);
+  check_below("beta2", beta2, 1.0);
+  check_positive("epsilon", epsilon);
+  check_not_negative("weight_decay", weight_decay);
+}
+
+void TrainOptions::validate() const {
+  check_positive("learning_rate", learning_rate);
+  schedule.validate();
+  adamw.validate();
+  check_not_negative("clip_norm", clip_norm);
+  check_count("steps", steps, 0);
+  if (steps == 0) check_positive("epochs", epochs);
+  check_count("tokens_per_step", tokens_per_step, 0);
+  if (tokens_per_step == 0) check_count("rows_per_step", rows_per_step, 1);
+  check_count("packed_tokens", packed_tokens, 1);
+  if (!checkpoint_folder.empty()) check_count("checkpoint_every", checkpoint_every, 1);
+}
+
+void RewardOptions::validate() const {
+  train.validate();
+  check_not_negative("centring", centring);
+}
+
+void DpoOptions::validate() const {
+  train.validate();
+  check_positive("beta", beta);
+  check_not_negative("nll_weight", nll_weight);
+  check_below("label_smoothing", label_smoothing, 0.5);
+  check_not_negative("positive_weight", positive_weight);
+}
+
+}  // namespace drover::train
