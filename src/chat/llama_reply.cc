@@ -133,15 +133,17 @@ class MessageReader {
 
   /// Reads what follows the python tag (`has_tag`), or a whole message without one.
   Reading read(std::string_view text, bool has_tag) const {
-    if (const std::size_t tag = text.find(kFunctionTag); tag != std::string_view::npos && !has_tag) return read_function_tag(text, tag);
     const std::string_view body = trimmed(text);
-    if (has_tag && body.starts_with(kFunctionTag)) return shifted(read_function_tag(body, 0), body.data() - text.data());
+    const std::ptrdiff_t body_at = body.empty() ? 0 : body.data() - text.data();
     if (body.starts_with('{')) {
-      if (auto reading = read_object(body)) return shifted(std::move(*reading), body.data() - text.data());
+      if (auto reading = read_object(body)) return shifted(std::move(*reading), body_at);
     }
     if (begins_call_list(body) == Match::kYes) {
-      if (auto reading = read_list(body, has_tag)) return shifted(std::move(*reading), body.data() - text.data());
+      if (auto reading = read_list(body, has_tag)) return shifted(std::move(*reading), body_at);
     }
+    // Last of the forms with a syntax of their own: the others may hold "<function=" inside a text.
+    if (has_tag && body.starts_with(kFunctionTag)) return shifted(read_function_tag(body, 0), body_at);
+    if (const std::size_t tag = text.find(kFunctionTag); tag != std::string_view::npos && !has_tag) return read_function_tag(text, tag);
     if (begins_core_call(body, offered_) == Match::kYes) {
       if (auto call = read_core_call(body)) return {.calls = {std::move(*call)}};
       return {.fault = CallFault{"The call of a core tool is not of the form NAME.call(query=\"...\").", 0}};

@@ -5,8 +5,10 @@
 
 namespace drover::chat {
 
-/// Reads replies of the Llama 3 family. All forms of calls that Llama models are published with are understood, in this order:
-/// `<function=name>{...}</function>`, a JSON object, a list of Python calls, `core_tool.call(query="...")`, code after the python tag.
+/// Reads replies of the Llama 3 family. All forms of calls that Llama models are published with are understood, in this order: a JSON
+/// object, a list of Python calls, `<function=name>{...}</function>`, `core_tool.call(query="...")`, code after the python tag. (The
+/// reference looks for the function tag first, and so finds it inside the texts of the other forms too.) A text that begins as one of
+/// these forms and breaks it is malformed, also after the python tag, where it could be taken for code that cannot run.
 /// What has no python tag is a call only when the dialog offers tools. A function named like a core tool, and not offered as a
 /// function, is that core tool with the first argument as its query.
 class LlamaReplyGrammar final : public ReplyGrammar {
