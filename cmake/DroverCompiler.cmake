@@ -16,6 +16,9 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these inside its own standard library at -O2 and above (GCC bugs 105329, 105562, 107138).
   target_compile_options(drover_compiler INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
+else()
+  # std::stable_sort of libstdc++ 12 uses std::get_temporary_buffer, which C++17 deprecates; clang reports every call of the sort.
+  target_compile_options(drover_compiler INTERFACE -Wno-deprecated-declarations)
 endif()
 
 if(DROVER_SANITIZE)
