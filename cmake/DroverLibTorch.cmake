@@ -47,8 +47,10 @@ else()
 endif()
 
 add_library(drover_libtorch INTERFACE)
-# System headers: their warnings are not ours. The libraries' own needs (CUDA, OpenMP) are resolved by their run paths.
-target_include_directories(drover_libtorch SYSTEM INTERFACE "${drover_torch}/include" "${drover_torch}/include/torch/csrc/api/include")
+# System headers: their warnings are not ours. They are searched last, because the wheel carries a newer fmt beside its own headers,
+# which would not fit the library that is linked. The libraries' own needs (CUDA, OpenMP) are resolved by their run paths.
+target_compile_options(drover_libtorch INTERFACE "SHELL:-idirafter \"${drover_torch}/include\""
+                       "SHELL:-idirafter \"${drover_torch}/include/torch/csrc/api/include\"")
 target_link_libraries(drover_libtorch INTERFACE ${drover_torch_libraries} -Wl,--allow-shlib-undefined Threads::Threads)
 if(DROVER_LIBTORCH_HAS_CUDA)
   message(STATUS "LibTorch ${DROVER_LIBTORCH_VERSION} (CUDA) at ${drover_torch}")
