@@ -3,7 +3,10 @@
 namespace drover::cli {
 
 void add_all_commands(const Commands& commands) {
-  // add_run_command(commands);
+  add_run_command(commands);
+  add_status_command(commands);
+  add_trace_command(commands);
+  add_report_command(commands);
   add_chat_command(commands);
   add_inspect_command(commands);
   add_tokenize_command(commands);

@@ -11,8 +11,11 @@ void add_doctor_command(const Commands& commands);
 void add_info_command(const Commands& commands);
 void add_inspect_command(const Commands& commands);
 void add_logprobs_command(const Commands& commands);
+void add_report_command(const Commands& commands);
 void add_run_command(const Commands& commands);
+void add_status_command(const Commands& commands);
 void add_tokenize_command(const Commands& commands);
+void add_trace_command(const Commands& commands);
 
 /// All of them, in the order of the help page.
 void add_all_commands(const Commands& commands);

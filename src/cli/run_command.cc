@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/json_output.h"
+#include "cli/progress_line.h"
+#include "ledger/ledger.h"
+#include "report/html_page.h"
+#include "report/run_summary.h"
+#include "rounds/recipe.h"
+#include "rounds/round.h"
+
+namespace drover::cli {
+namespace {
+
+struct RunCommandOptions {
+  std::string recipe;
+  std::string home;
+  std::string until;
+  std::int64_t rounds = 0;
+  bool dry_run = false;
+};
+
+rounds::OnStage print_stages(ProgressLine& line) {
+  return [&line](const rounds::StageEvent& event) {
+    using Kind = rounds::StageEvent::Kind;
+    line.clear();
+    switch (event.kind) {
+      case Kind::kBegun: return;
+      case Kind::kFinished: fmt::print("{:<24} {:6.1f} s\n", event.name, event.seconds); break;
+      case Kind::kFound: fmt::print("{:<24} {:6.1f} s  done before\n", event.name, event.seconds); break;
+      case Kind::kDamaged: fmt::print("{:<24} its files are missing or changed: done again\n", event.name); break;
+    }
+    std::fflush(stdout);
+  };
+}
+
+base::ExitStatus run(const RunCommandOptions& options) {
+  const auto recipe = rounds::read_recipe(options.recipe);
+  if (options.dry_run) {
+    write_output(rounds::describe_plan(recipe));
+    return base::ExitStatus::kDone;
+  }
+  const std::filesystem::path home = options.home.empty() ? std::filesystem::path("runs") / recipe.name : std::filesystem::path(options.home);
+  rounds::RunOutcome outcome;
+  {
+    ProgressLine line;
+    outcome = rounds::run_recipe(recipe, {.home = home,
+                                          .last_stage = options.until,
+                                          .rounds = options.rounds,
+                                          .on_progress = line.on_progress(),
+                                          .on_stage = print_stages(line)});
+  }
+  const ledger::Ledger ledger(home / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  const auto summary = report::summarise(ledger);
+  base::write_file_atomically(home / "report.html", report::html_page(summary));
+  write_output(fmt::format("\n{}\nreport: {}\n", report::describe_accuracies(summary), (home / "report.html").string()));
+  if (outcome.is_waiting) {
+    write_output("Waiting for people: import their comparisons, then run the same command again.\n");
+    return base::ExitStatus::kWaitingForPeople;
+  }
+  if (outcome.stopped_after.empty() && !options.until.empty()) {
+    throw base::UserError("No stage of this run is called \"{}\"; the stages are listed by --dry-run.", options.until);
+  }
+  return base::ExitStatus::kDone;
+}
+
+}  // namespace
+
+void add_run_command(const Commands& commands) {
+  const auto options = std::make_shared<RunCommandOptions>();
+  CLI::App& command = commands.add("run", "Runs all rounds of a recipe; the same command resumes what was interrupted",
+                                   "drover run recipes/tiny.toml", options, run);
+  command.add_option("RECIPE", options->recipe, "TOML file")->required();
+  command.add_option("--home", options->home, "folder for ledger, models and report (default: runs/NAME)");
+  command.add_option("--until", options->until, "stop after this stage: \"sft\", or \"round 1 / sft\"");
+  command.add_option("--rounds", options->rounds, "as many rounds as this, instead of the recipe's")->check(CLI::PositiveNumber);
+  command.add_flag("--dry-run", options->dry_run, "print the plan and do nothing");
+}
+
+}  // namespace drover::cli
