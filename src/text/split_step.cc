@@ -59,9 +59,9 @@ SplitStep read_split(const json& step, std::string_view where) {
 }
 
 void append_byte_level(const json& step, std::vector<SplitStep>& steps, std::string_view where) {
-  if (flag_in(step, "add_prefix_space", true, where)) steps.push_back({.kind = Kind::kAddPrefixSpace, .pattern = {}});
+  if (flag_in(step, "add_prefix_space", true, where)) steps.push_back({.kind = Kind::kAddPrefixSpace});
   if (flag_in(step, "use_regex", true, where)) steps.push_back({.pattern = std::string(known_pattern::kGpt2)});
-  steps.push_back({.kind = Kind::kSpellBytes, .pattern = {}});
+  steps.push_back({.kind = Kind::kSpellBytes});
 }
 
 SplitStep read_delimiter(const json& step, std::string_view where) {

@@ -20,7 +20,7 @@ struct SplitStep {
     kSpellBytes,      ///< spell bytes as in byte_spelling.h; later steps see that spelling
   };
   Kind kind = Kind::kPattern;
-  std::string pattern;  ///< of kPattern and kLiteral
+  std::string pattern = {};  ///< of kPattern and kLiteral
   SplitBehavior behavior = SplitBehavior::kIsolated;
   bool invert = false;  ///< matches and gaps change places
 

@@ -1,0 +1,42 @@
+#include "text/normal_form.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::text {
+namespace {
+
+// Examples of Unicode Standard Annex 15.
+TEST(NormalForm, ComposesAndDecomposesAsTheStandardShows) {
+  EXPECT_EQ(normalise("\u1E0B\u0323", NormalForm::kNfc), "\u1E0D\u0307");
+  EXPECT_EQ(normalise("\u1E0B\u0323", NormalForm::kNfd), "d\u0323\u0307");
+  EXPECT_EQ(normalise("\u212B", NormalForm::kNfc), "\u00C5");
+  EXPECT_EQ(normalise("\uFB01", NormalForm::kNfkc), "fi");
+  EXPECT_EQ(normalise("2\u2075", NormalForm::kNfkd), "25");
+}
+
+TEST(NormalForm, LeavesNormalAndInvalidTextAlone) {
+  EXPECT_EQ(normalise("plain", NormalForm::kNfc), std::nullopt);
+  EXPECT_EQ(normalise("\u00e9", NormalForm::kNfc), std::nullopt);
+  EXPECT_EQ(normalise("e\u0301\xFF", NormalForm::kNfc), std::nullopt);
+}
+
+// Hugging Face tokenizers 0.23: NFC().normalize_str("a\u0345\u08D3") keeps the order, though U+08D3 has the class 220
+// since Unicode 12.
+TEST(NormalForm, TreatsYoungMarksAsHuggingFaceTokenizersDoes) {
+  EXPECT_EQ(normalise("a\u0345\u08D3", NormalForm::kNfc), std::nullopt);
+  EXPECT_EQ(normalise("a\u0345\u0323", NormalForm::kNfc), "\u1EA1\u0345");
+}
+
+// Sorting a run of marks by swapping neighbours would take 10^11 steps here and end in the time limit of the test
+// program.
+TEST(NormalForm, SortsALongRunOfMarksQuickly) {
+  std::string text = "a", sorted = "a";
+  for (int i = 0; i < 300000; ++i) text += "\u0301\u0323";
+  const auto normal = normalise(text, NormalForm::kNfd);
+  for (int i = 0; i < 300000; ++i) sorted += "\u0323";
+  for (int i = 0; i < 300000; ++i) sorted += "\u0301";
+  EXPECT_EQ(normal, sorted);
+}
+
+}  // namespace
+}  // namespace drover::text
