@@ -44,14 +44,15 @@ base::ExitStatus trace(const HomeOptions& options) {
 
 base::ExitStatus write_report(const HomeOptions& options) {
   const auto ledger = open_home(options.home);
-  const auto path = options.output.empty() ? std::filesystem::path(options.home) / "report.html" : std::filesystem::path(options.output);
+  const auto path = options.output.empty() ? std::filesystem::path(options.home) / "report.html"
+                                           : std::filesystem::path(options.output);
   base::write_file_atomically(path, report::html_page(report::summarise(ledger)));
   write_output(path.string() + "\n");
   return base::ExitStatus::kDone;
 }
 
-CLI::App& add(const Commands& commands, const char* name, const char* description, const char* example, const std::shared_ptr<HomeOptions>& options,
-              base::ExitStatus (*act)(const HomeOptions&)) {
+CLI::App& add(const Commands& commands, const char* name, const char* description, const char* example,
+              const std::shared_ptr<HomeOptions>& options, base::ExitStatus (*act)(const HomeOptions&)) {
   CLI::App& command = commands.add(name, description, example, options, act);
   command.add_option("HOME", options->home, "home folder of a run")->required();
   return command;

@@ -31,10 +31,17 @@ rounds::OnStage print_stages(ProgressLine& line) {
     using Kind = rounds::StageEvent::Kind;
     line.clear();
     switch (event.kind) {
-      case Kind::kBegun: return;
-      case Kind::kFinished: fmt::print("{:<24} {:6.1f} s\n", event.name, event.seconds); break;
-      case Kind::kFound: fmt::print("{:<24} {:6.1f} s  done before\n", event.name, event.seconds); break;
-      case Kind::kDamaged: fmt::print("{:<24} its files are missing or changed: done again\n", event.name); break;
+      case Kind::kBegun:
+        return;
+      case Kind::kFinished:
+        fmt::print("{:<24} {:6.1f} s\n", event.name, event.seconds);
+        break;
+      case Kind::kFound:
+        fmt::print("{:<24} {:6.1f} s  done before\n", event.name, event.seconds);
+        break;
+      case Kind::kDamaged:
+        fmt::print("{:<24} its files are missing or changed: done again\n", event.name);
+        break;
     }
     std::fflush(stdout);
   };
@@ -46,7 +53,8 @@ base::ExitStatus run(const RunCommandOptions& options) {
     write_output(rounds::describe_plan(recipe));
     return base::ExitStatus::kDone;
   }
-  const std::filesystem::path home = options.home.empty() ? std::filesystem::path("runs") / recipe.name : std::filesystem::path(options.home);
+  const std::filesystem::path home =
+      options.home.empty() ? std::filesystem::path("runs") / recipe.name : std::filesystem::path(options.home);
   rounds::RunOutcome outcome;
   {
     ProgressLine line;
@@ -59,7 +67,8 @@ base::ExitStatus run(const RunCommandOptions& options) {
   const ledger::Ledger ledger(home / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
   const auto summary = report::summarise(ledger);
   base::write_file_atomically(home / "report.html", report::html_page(summary));
-  write_output(fmt::format("\n{}\nreport: {}\n", report::describe_accuracies(summary), (home / "report.html").string()));
+  write_output(
+      fmt::format("\n{}\nreport: {}\n", report::describe_accuracies(summary), (home / "report.html").string()));
   if (outcome.is_waiting) {
     write_output("Waiting for people: import their comparisons, then run the same command again.\n");
     return base::ExitStatus::kWaitingForPeople;
@@ -79,7 +88,8 @@ void add_run_command(const Commands& commands) {
   command.add_option("RECIPE", options->recipe, "TOML file")->required();
   command.add_option("--home", options->home, "folder for ledger, models and report (default: runs/NAME)");
   command.add_option("--until", options->until, "stop after this stage: \"sft\", or \"round 1 / sft\"");
-  command.add_option("--rounds", options->rounds, "as many rounds as this, instead of the recipe's")->check(CLI::PositiveNumber);
+  command.add_option("--rounds", options->rounds, "as many rounds as this, instead of the recipe's")
+      ->check(CLI::PositiveNumber);
   command.add_flag("--dry-run", options->dry_run, "print the plan and do nothing");
 }
 

@@ -68,7 +68,8 @@ std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, cons
       auto prompt = prompt_of(std::move(row));
       prompt.source = source;
       prompt.licence = licence;
-      if (!seen.insert(ledger::id_of(prompt)).second) throw base::UserError("the same prompt stands in an earlier line");
+      if (!seen.insert(ledger::id_of(prompt)).second)
+        throw base::UserError("the same prompt stands in an earlier line");
       prompts.push_back(std::move(prompt));
     } catch (const base::UserError& error) {
       throw base::UserError("{}, line {}: {}", file.string(), number, error.what());

@@ -1,6 +1,7 @@
 #include "evaluate/recorded_replies.h"
 
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -9,8 +10,8 @@ namespace drover::evaluate {
 namespace {
 
 // Those replies of this model that the stage has recorded, in order of their samples.
-std::vector<ledger::GenerationId> known_replies(const ReplyPlan& plan, const std::string& model, ledger::PromptId prompt,
-                                                const ledger::Ledger& ledger) {
+std::vector<ledger::GenerationId> known_replies(const ReplyPlan& plan, const std::string& model,
+                                                ledger::PromptId prompt, const ledger::Ledger& ledger) {
   std::vector<ledger::GenerationId> known;
   for (std::int64_t sample = 0; sample < plan.num_replies; ++sample) {
     ledger::Generation name;
@@ -90,10 +91,13 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
 }
 
 std::string describe(const generate::SamplingOptions& options) {
-  return nlohmann::ordered_json{{"temperature", options.temperature}, {"top_k", options.top_k},
-                                {"top_p", options.top_p},             {"min_p", options.min_p},
+  return nlohmann::ordered_json{{"temperature", options.temperature},
+                                {"top_k", options.top_k},
+                                {"top_p", options.top_p},
+                                {"min_p", options.min_p},
                                 {"repetition_penalty", options.repetition_penalty},
-                                {"max_tokens", options.max_tokens},   {"min_tokens", options.min_tokens},
+                                {"max_tokens", options.max_tokens},
+                                {"min_tokens", options.min_tokens},
                                 {"seed", options.seed}}
       .dump();
 }

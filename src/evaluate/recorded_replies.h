@@ -18,15 +18,15 @@ struct Responder {
 };
 
 struct ReplyPlan {
-  std::string stage;                   ///< key of the stage that samples
+  std::string stage;  ///< key of the stage that samples
   generate::SamplingOptions sampling;
   std::int64_t num_replies = 1;        ///< to each prompt
   std::int64_t prompts_per_batch = 8;  ///< sampled and recorded together; what a killed run may lose
 };
 
-/// The replies of one model to each of these prompts (all of them in the ledger), recorded in it. Batches that the ledger already holds
-/// are not sampled again: a stage that was killed goes on where it stopped, and since batches are cut the same way, it gets the same
-/// replies as an uninterrupted one.
+/// The replies of one model to each of these prompts (all of them in the ledger), recorded in it. Batches that the
+/// ledger already holds are not sampled again: a stage that was killed goes on where it stopped, and since batches are
+/// cut the same way, it gets the same replies as an uninterrupted one.
 std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder& responder,
                                                                 std::span<const ledger::PromptId> prompts,
                                                                 const ReplyPlan& plan, ledger::Ledger& ledger,

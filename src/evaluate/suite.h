@@ -24,17 +24,17 @@ struct SuiteScore {
   std::vector<bool> is_right;  ///< one a prompt, in the suite's order
   std::int64_t num_right = 0;
   double accuracy = 0;
-  Interval interval;           ///< 95%
+  Interval interval;  ///< 95%
 };
 
-/// Lets a model answer a suite, one reply a prompt, checks the replies and records replies, verdicts and the metric "accuracy" with the
-/// suite's name as subject. A reply that was cut is wrong.
+/// Lets a model answer a suite, one reply a prompt, checks the replies and records replies, verdicts and the metric
+/// "accuracy" with the suite's name as subject. A reply that was cut is wrong.
 SuiteScore score_on(const Suite& suite, const Responder& responder, const ReplyPlan& plan, ledger::Ledger& ledger,
                     const base::OnProgress& on_progress = {});
 
-/// Reads prompts from JSONL: {"messages": [...], "checker": "numeric", "expected": "7", "tags": ["sum"], "difficulty": 0.2}. `checker`
-/// and `expected` come together or not at all; `source` and `licence` are recorded with every prompt. Throws UserError with file and
-/// line; equal prompts are refused.
+/// Reads prompts from JSONL: {"messages": [...], "checker": "numeric", "expected": "7", "tags": ["sum"], "difficulty":
+/// 0.2}. `checker` and `expected` come together or not at all; `source` and `licence` are recorded with every prompt.
+/// Throws UserError with file and line; equal prompts are refused.
 std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, const std::string& source,
                                          const std::string& licence);
 

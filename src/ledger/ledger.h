@@ -78,6 +78,8 @@ class Ledger {
 
   /// A reply of a stage to this prompt: what a resumed stage asks before it samples. Ordered by model and sample.
   std::vector<GenerationId> replies(std::string_view stage, PromptId prompt) const;
+  /// All replies to a prompt, in the order they were written.
+  std::vector<GenerationId> replies_to(PromptId prompt) const;
   /// Facts of a stage, in the order they were written.
   std::vector<GenerationId> generations_of(std::string_view stage) const;
   std::vector<ComparisonId> comparisons_of(std::string_view stage) const;

@@ -233,6 +233,14 @@ std::vector<GenerationId> Ledger::replies(std::string_view stage, PromptId promp
   });
 }
 
+std::vector<GenerationId> Ledger::replies_to(PromptId prompt) const {
+  return store_->guarded([&] {
+    const auto id = prompt.value();
+    return ids_of<GenerationId>(
+        (store_->sql.prepare << "select id from generations where prompt = :prompt order by seq", use(id, "prompt")));
+  });
+}
+
 std::vector<GenerationId> Ledger::generations_of(std::string_view stage) const {
   return store_->guarded([&] {
     const std::string key(stage);

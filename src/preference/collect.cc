@@ -22,18 +22,20 @@ Pair choose_pair(std::size_t num_models, base::RandomStream& random) {
 
 }  // namespace
 
-Collected collect_comparisons(std::span<const ledger::PromptId> prompts, std::span<const evaluate::Responder> responders,
-                              Annotator& annotator, const CollectPlan& plan, ledger::Ledger& ledger,
-                              const base::OnProgress& on_progress) {
+Collected collect_comparisons(std::span<const ledger::PromptId> prompts,
+                              std::span<const evaluate::Responder> responders, Annotator& annotator,
+                              const CollectPlan& plan, ledger::Ledger& ledger, const base::OnProgress& on_progress) {
   if (responders.size() < 2) {
-    throw base::UserError("Comparisons need replies of two different models, but {} is deployed; name two in models.bootstrap.",
-                          responders.size());
+    throw base::UserError(
+        "Comparisons need replies of two different models, but {} is deployed; name two in models.bootstrap.",
+        responders.size());
   }
   const evaluate::ReplyPlan replies_plan{.stage = plan.stage,
                                          .sampling = plan.sampling,
                                          .num_replies = plan.comparisons_per_prompt,
                                          .prompts_per_batch = plan.prompts_per_batch};
-  // Which two models meet on a prompt does not depend on what they answer, so each model answers all of its prompts at once.
+  // Which two models meet on a prompt does not depend on what they answer, so each model answers all of its prompts at
+  // once.
   std::vector<Pair> pairs;
   std::vector<std::vector<ledger::PromptId>> prompts_of(responders.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -43,7 +45,8 @@ Collected collect_comparisons(std::span<const ledger::PromptId> prompts, std::sp
   }
   std::vector<std::map<ledger::PromptId, std::vector<ledger::GenerationId>>> replies(responders.size());
   for (std::size_t model = 0; model < responders.size(); ++model) {
-    const auto found = evaluate::recorded_replies(responders[model], prompts_of[model], replies_plan, ledger, on_progress);
+    const auto found =
+        evaluate::recorded_replies(responders[model], prompts_of[model], replies_plan, ledger, on_progress);
     for (std::size_t i = 0; i < found.size(); ++i) replies[model][prompts_of[model][i]] = found[i];
   }
 

@@ -14,10 +14,10 @@
 namespace drover::preference {
 
 struct CollectPlan {
-  std::string stage;                     ///< key of the stage
+  std::string stage;  ///< key of the stage
   generate::SamplingOptions sampling;
   std::int64_t comparisons_per_prompt = 1;
-  std::uint64_t seed = 0;                ///< which two models answer, and in which order they are shown
+  std::uint64_t seed = 0;  ///< which two models answer, and in which order they are shown
   std::int64_t prompts_per_batch = 8;
 };
 
@@ -29,10 +29,11 @@ struct Collected {
   std::int64_t num_equal = 0;    ///< pairs whose replies are the same tokens: nothing to compare
 };
 
-/// Lets two different models answer each prompt, one reply each, shows both to the annotator and records replies and comparison.
-/// Throws UserError when there are fewer than two models.
-Collected collect_comparisons(std::span<const ledger::PromptId> prompts, std::span<const evaluate::Responder> responders,
-                              Annotator& annotator, const CollectPlan& plan, ledger::Ledger& ledger,
+/// Lets two different models answer each prompt, one reply each, shows both to the annotator and records replies and
+/// comparison. Throws UserError when there are fewer than two models.
+Collected collect_comparisons(std::span<const ledger::PromptId> prompts,
+                              std::span<const evaluate::Responder> responders, Annotator& annotator,
+                              const CollectPlan& plan, ledger::Ledger& ledger,
                               const base::OnProgress& on_progress = {});
 
 /// A comparison as a trainer reads it, better reply first. Its level must not be kNone (checked).

@@ -17,8 +17,9 @@ class VerifierAnnotator final : public Annotator {
   std::optional<Judgement> compare(const ledger::Prompt& prompt, const ledger::Generation& first,
                                    const ledger::Generation& second) override {
     if (prompt.checker.empty()) {
-      throw base::UserError("Prompt {} has no checker and no expected answer, so the verifier cannot compare replies to it.",
-                            ledger::id_of(prompt).hex());
+      throw base::UserError(
+          "Prompt {} has no checker and no expected answer, so the verifier cannot compare replies to it.",
+          ledger::id_of(prompt).hex());
     }
     std::string first_reason;
     std::string second_reason;
@@ -41,9 +42,12 @@ class VerifierAnnotator final : public Annotator {
     const auto verdict = verify::make_checker(prompt.checker)->check(evaluate::text_of(reply.reply), prompt.expected);
     reason = verdict.reason;
     switch (verdict.outcome) {
-      case verify::Outcome::kRight: return Grade::kRight;
-      case verify::Outcome::kWrong: return Grade::kWrong;
-      case verify::Outcome::kNoAnswer: break;
+      case verify::Outcome::kRight:
+        return Grade::kRight;
+      case verify::Outcome::kWrong:
+        return Grade::kWrong;
+      case verify::Outcome::kNoAnswer:
+        break;
     }
     return Grade::kNone;
   }

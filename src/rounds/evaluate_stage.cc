@@ -1,0 +1,84 @@
+#include "rounds/evaluate_stage.h"
+
+#include <algorithm>
+
+#include "evaluate/paired_comparison.h"
+
+namespace drover::rounds {
+namespace {
+
+const ScoreBoard::Entry* best_on(const ScoreBoard& board, const std::string& suite) {
+  const ScoreBoard::Entry* best = nullptr;
+  for (const auto& entry : board.entries) {
+    if (entry.suite == suite && (best == nullptr || entry.accuracy > best->accuracy)) best = &entry;
+  }
+  return best;
+}
+
+void add_paired_test(Workspace& work, const std::string& stage, const ScoreBoard::Entry& before,
+                     const ScoreBoard::Entry& now) {
+  const auto marks = [](const std::string& digits) {
+    std::vector<bool> list;
+    for (const char digit : digits) list.push_back(digit == '1');
+    return list;
+  };
+  const auto paired = evaluate::compare_paired(marks(before.is_right), marks(now.is_right));
+  work.ledger.add(ledger::Metric{.stage = stage,
+                                 .name = "p_value",
+                                 .subject = now.suite + " " + now.model,
+                                 .step = 0,
+                                 .value = paired.p_value,
+                                 .low = {},
+                                 .high = {},
+                                 .count = paired.only_first + paired.only_second});
+}
+
+}  // namespace
+
+ScoreBoard score_models(Workspace& work, const std::string& stage, std::span<const ModelRef> models,
+                        const std::vector<evaluate::Suite>& suites, const ScoreBoard& before) {
+  const auto& section = work.recipe.evaluate;
+  const auto options = sampling_options(section.sampling, work.seed("evaluate"));
+  ScoreBoard board;
+  for (const auto& model : models) {
+    std::vector<std::unique_ptr<generate::Generator>> generators;
+    const auto responder = work.responder(model, generators);
+    for (const auto& suite : suites) {
+      const auto score = evaluate::score_on(
+          suite, responder,
+          {.stage = stage, .sampling = options, .prompts_per_batch = section.sampling.prompts_per_batch}, work.ledger,
+          work.on_progress);
+      ScoreBoard::Entry entry{.model = model.hash,
+                              .name = model.name,
+                              .suite = suite.name,
+                              .is_right = {},
+                              .accuracy = score.accuracy,
+                              .low = score.interval.low,
+                              .high = score.interval.high};
+      for (const bool is_right : score.is_right) entry.is_right.push_back(is_right ? '1' : '0');
+      if (const auto* best = best_on(before, suite.name)) add_paired_test(work, stage, *best, entry);
+      board.entries.push_back(std::move(entry));
+    }
+  }
+  return board;
+}
+
+ModelSet best_first(const std::vector<ModelRef>& models, const ScoreBoard& scores) {
+  ModelSet sorted{.variants = models, .average = {}};
+  std::stable_sort(sorted.variants.begin(), sorted.variants.end(), [&](const ModelRef& a, const ModelRef& b) {
+    return scores.mean_accuracy(a.hash) > scores.mean_accuracy(b.hash);
+  });
+  sorted.average = sorted.variants.at(0);
+  return sorted;
+}
+
+ModelSet choose_deployed(const ModelSet& aligned, const ScoreBoard& scores) {
+  auto models = aligned.variants;
+  if (std::find(models.begin(), models.end(), aligned.average) == models.end())
+    models.insert(models.begin(), aligned.average);
+  auto deployed = best_first(models, scores);
+  deployed.average = aligned.average;
+  return deployed;
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,64 @@
+// describe_plan of round.h.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "evaluate/suite.h"
+#include "rounds/round.h"
+
+namespace drover::rounds {
+namespace {
+
+std::int64_t num_prompts(const Recipe& recipe, const std::vector<PromptSource>& sources) {
+  std::int64_t count = 0;
+  for (const auto& source : sources) {
+    count += static_cast<std::int64_t>(
+        evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence).size());
+  }
+  return count;
+}
+
+std::string describe(const TrainSection& train) {
+  const auto length = train.steps > 0 ? fmt::format("{} steps", train.steps) : fmt::format("{:g} epochs", train.epochs);
+  return fmt::format("{} of {} rows, learning rate {:g}{}", length, train.rows_per_step, train.learning_rate,
+                     train.variants > 1 ? fmt::format(", {} variants averaged", train.variants) : "");
+}
+
+std::string describe(const SamplingSection& sampling) {
+  return fmt::format("temperature {:g}, at most {} tokens", sampling.temperature, sampling.max_tokens);
+}
+
+}  // namespace
+
+std::string describe_plan(const Recipe& recipe) {
+  const auto prompts = num_prompts(recipe, recipe.prompts);
+  const auto questions = num_prompts(recipe, recipe.suites);
+  std::string text = fmt::format("{}: {} {}, {} prompts, {} held-out questions\n", recipe.name, recipe.rounds,
+                                 recipe.rounds == 1 ? "round" : "rounds", prompts, questions);
+  const auto line = [&](const std::string& stage, const std::string& what) {
+    text += fmt::format("  {:<20} {}\n", stage, what);
+  };
+  for (const auto& start : recipe.start) {
+    line("start / " + start.name, fmt::format("random weights ({} layers of {}), then text: {}", start.num_layers,
+                                              start.hidden_size, describe(start.train)));
+  }
+  line("start / evaluate", fmt::format("{} models, {} replies", recipe.models.bootstrap.size(),
+                                       questions * static_cast<std::int64_t>(recipe.models.bootstrap.size())));
+  text += "each round\n";
+  const auto comparisons = prompts * recipe.collect.comparisons_per_prompt;
+  line("collect", fmt::format("{} comparisons by the {}, {} replies; {}", comparisons, recipe.collect.annotator,
+                              2 * comparisons, describe(recipe.collect.sampling)));
+  line("reward", describe(recipe.reward.train));
+  line("reject", fmt::format("{} replies, {} a prompt; {}", prompts * recipe.reject.replies_per_prompt,
+                             recipe.reject.replies_per_prompt, describe(recipe.reject.sampling)));
+  line("curate", fmt::format("at most {} rows", prompts));
+  line("sft", describe(recipe.sft.train));
+  line("dpo", fmt::format("{}, beta {:g}", describe(recipe.dpo.train), recipe.dpo.beta));
+  const auto num_models = 2 + (recipe.dpo.train.variants > 1 ? recipe.dpo.train.variants : 0);
+  line("evaluate", fmt::format("{} models, {} replies; {}", num_models, num_models * questions,
+                               describe(recipe.evaluate.sampling)));
+  line("choose", "the averaged model and its variants, best first");
+  return text;
+}
+
+}  // namespace drover::rounds

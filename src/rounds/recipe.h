@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "chat/dialog.h"
+
+// What `drover run` is asked to do. Each struct is a table of the recipe's TOML file; recipe_fields.h says how its
+// fields are called there and what they may be. Sizes are counts, rates are per step, unless said otherwise.
+
+namespace drover::rounds {
+
+/// How replies are drawn (generate::SamplingOptions).
+struct SamplingSection {
+  double temperature = 1.0;
+  double top_p = 1.0;
+  std::int64_t max_tokens = 256;       ///< the longest reply, its terminator included
+  std::int64_t prompts_per_batch = 8;  ///< sampled and recorded together; what a killed run may lose
+};
+
+/// How a model is trained, and how many variants are averaged (train::TrainOptions).
+struct TrainSection {
+  double learning_rate = 1e-5;  ///< Llama 3 report, 4.1: 1e-5 for SFT and DPO
+  std::int64_t steps = 0;       ///< 0: as many as `epochs` take
+  double epochs = 1.0;          ///< passes over the rows; counts when steps = 0
+  std::int64_t rows_per_step = 8;
+  std::string schedule = "cosine";  ///< "constant", "linear", "cosine"
+  std::int64_t warmup_steps = 0;
+  double final_share = 0.1;  ///< of the learning rate, at the last step
+  double weight_decay = 0.0;
+  double clip_norm = 1.0;             ///< 0 turns clipping off
+  std::int64_t max_tokens = 8192;     ///< longer rows are refused
+  std::int64_t packed_tokens = 4096;  ///< memory and speed only: not part of a stage's key
+  std::int64_t variants = 1;          ///< models trained on different data orders and shares, then averaged
+  double data_share = 1.0;            ///< of the rows that each variant sees, chosen by its seed
+};
+
+/// A model made from nothing: random weights, then next-token training on dialogs.
+struct StartModel {
+  std::string name;
+  std::uint64_t seed = 1;
+  std::string tokenizer;  ///< folder or file, relative to the recipe
+  std::string text;       ///< JSONL of dialogs, relative to the recipe
+  std::int64_t hidden_size = 64;
+  std::int64_t intermediate_size = 128;
+  std::int64_t num_layers = 2;
+  std::int64_t num_heads = 4;
+  std::int64_t num_kv_heads = 2;
+  std::int64_t max_positions = 256;
+  TrainSection train;
+};
+
+struct ModelsSection {
+  std::string format;  ///< chat format; empty: by the model's own template
+  std::string
+      pretrained;  ///< where reward model and SFT start in every round: a start model's name, a folder or a .gguf
+  std::vector<std::string> bootstrap;  ///< the two or more models that answer in round 1
+};
+
+/// A JSONL file of prompts (evaluate::read_prompts).
+struct PromptSource {
+  std::string name;
+  std::string file;  ///< relative to the recipe
+  std::string licence;
+};
+
+struct CollectSection {
+  std::int64_t comparisons_per_prompt = 1;
+  std::string annotator = "verifier";
+  SamplingSection sampling;
+};
+
+struct RewardSection {
+  std::string lowest_level = "better";  ///< comparisons below it are not trained on (Llama 3 report, 4.2.1)
+  TrainSection train;
+};
+
+struct RejectSection {
+  std::int64_t replies_per_prompt = 10;  ///< K; 10 to 30 in the Llama 3 report, 4.2.2
+  bool allow_cut = false;                ///< whether a reply cut by the length limit may win
+  SamplingSection sampling;
+};
+
+struct CurateSection {
+  bool drop_malformed = true;   ///< replies whose calls could not be read
+  bool drop_duplicates = true;  ///< the same prompt and reply twice
+};
+
+struct SftSection {
+  TrainSection train;
+};
+
+struct DpoSection {
+  double beta = 0.1;               ///< Llama 3 report, 4.1.4
+  double nll_weight = 0.2;         ///< the same
+  bool mask_format_tokens = true;  ///< the same
+  std::string lowest_level = "better";
+  TrainSection train;
+};
+
+struct EvaluateSection {
+  SamplingSection sampling;
+};
+
+struct Recipe {
+  std::filesystem::path file;  ///< where it was read; relative paths start at its folder
+  std::string text;            ///< as it was read
+  std::string name;            ///< names the home: runs/NAME
+  std::uint64_t seed = 1;
+  std::int64_t rounds = 1;  ///< six in the Llama 3 report
+  ModelsSection models;
+  std::vector<StartModel> start;      ///< [start.NAME]
+  std::vector<PromptSource> prompts;  ///< [prompts.NAME]
+  std::vector<PromptSource> suites;   ///< [suites.NAME]; never training prompts
+  CollectSection collect;
+  RewardSection reward;
+  RejectSection reject;
+  CurateSection curate;
+  SftSection sft;
+  DpoSection dpo;
+  EvaluateSection evaluate;
+
+  std::filesystem::path resolve(const std::string& path) const;
+};
+
+/// Throws UserError with file, line, key and what is possible: bad TOML, keys that do not exist (with the nearest one),
+/// wrong types, values out of range, names that refer to nothing.
+Recipe read_recipe(const std::filesystem::path& file);
+Recipe parse_recipe(std::string_view text, const std::filesystem::path& file);
+
+/// The options that decide a stage's result, in one fixed spelling: what its key is made of. Options that only change
+/// speed are left out.
+std::string key_text(const CollectSection& section);
+std::string key_text(const RewardSection& section);
+std::string key_text(const RejectSection& section);
+std::string key_text(const CurateSection& section);
+std::string key_text(const SftSection& section);
+std::string key_text(const DpoSection& section);
+std::string key_text(const EvaluateSection& section);
+std::string key_text(const StartModel& section);
+
+}  // namespace drover::rounds

@@ -1,0 +1,237 @@
+// One post-training round, in the order of figure 7 of the Llama 3 report (arXiv:2407.21783), and the run around the
+// rounds.
+#include "rounds/round.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <span>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "evaluate/suite.h"
+#include "preference/collect.h"
+#include "rounds/cleaning.h"
+#include "rounds/collect_stage.h"
+#include "rounds/evaluate_stage.h"
+#include "rounds/preference_training.h"
+#include "rounds/rejection_sampling.h"
+#include "rounds/sft_training.h"
+#include "rounds/start_models.h"
+#include "rounds/workspace.h"
+
+namespace drover::rounds {
+namespace {
+
+/// People have not answered yet.
+struct WaitingForPeople {};
+
+using Inputs = std::vector<std::pair<std::string, std::string>>;
+
+/// What the rounds hand on.
+struct History {
+  ModelRef pretrained;
+  ModelSet deployed;                 ///< the models that answer in the next round, best first
+  ScoreBoard start_scores;           ///< what the later ones are compared with
+  std::vector<FactSet> comparisons;  ///< of all rounds so far
+};
+
+class Run {
+ public:
+  Run(Workspace& work, StageRunner& runner) : work_(work), recipe_(work.recipe), runner_(runner) {
+    for (const auto& source : recipe_.prompts) {
+      for (auto& prompt : evaluate::read_prompts(recipe_.resolve(source.file), source.name, source.licence)) {
+        prompts_.push_back(work_.ledger.add(prompt));
+      }
+    }
+    for (const auto& source : recipe_.suites) {
+      suites_.push_back(
+          {source.name, evaluate::read_prompts(recipe_.resolve(source.file), source.name, source.licence)});
+    }
+    refuse_suite_prompts_in_training();
+  }
+
+  /// The models of round 1: those the recipe names, best first.
+  History start() {
+    std::map<std::string, ModelSet> made;
+    const auto model_named = [&](const std::string& name) {
+      if (!made.contains(name)) made[name] = start_model(name);
+      return made[name].average;
+    };
+    History history;
+    history.pretrained = model_named(recipe_.models.pretrained);
+    for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(model_named(name));
+    history.deployed.average = history.deployed.variants[0];
+    history.start_scores =
+        stage("start / evaluate", 1, {{"models", history.deployed.hash()}, {"suites", hash_of_suites()}},
+              key_text(recipe_.evaluate),
+              [&](const auto& key) { return score_models(work_, key, history.deployed.variants, suites_, {}); });
+    history.deployed = best_first(history.deployed.variants, history.start_scores);
+    return history;
+  }
+
+  /// The story. Each stage takes what the stages above it made.
+  void round(std::int64_t number, History& history) {
+    const auto label = fmt::format("round {}", number);
+    const auto& deployed = history.deployed;
+
+    const auto pairs = stage(label + " / collect", 1, {{"deployed", deployed.hash()}, {"prompts", hash_of_prompts()}},
+                             key_text(recipe_.collect), [&](const auto& key) {
+                               return collect_preferences(work_, key, deployed.variants, prompts_);
+                             });
+    history.comparisons.push_back(pairs);
+
+    const auto judge = stage(label + " / reward", 1,
+                             {{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}},
+                             key_text(recipe_.reward), [&](const auto& key) {
+                               return train_reward_models(work_, key, label, history.pretrained, history.comparisons);
+                             });
+
+    const auto best = stage(
+        label + " / reject", 1,
+        {{"sampler", deployed.variants[0].hash}, {"judge", judge.average.hash}, {"prompts", hash_of_prompts()}},
+        key_text(recipe_.reject),
+        [&](const auto& key) { return keep_best_replies(work_, key, deployed.variants[0], judge.average, prompts_); });
+
+    const auto mix = stage(label + " / curate", 1, {{"best", best.hash()}}, key_text(recipe_.curate),
+                           [&](const auto& key) { return clean_replies(work_, key, best); });
+
+    const auto tuned = stage(
+        label + " / sft", 1, {{"pretrained", history.pretrained.hash}, {"mix", mix.hash()}}, key_text(recipe_.sft),
+        [&](const auto& key) { return train_sft_variants(work_, key, label, history.pretrained, mix); });
+
+    const auto aligned =
+        stage(label + " / dpo", 1, {{"tuned", tuned.average.hash}, {"pairs", pairs.hash()}}, key_text(recipe_.dpo),
+              [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, pairs); });
+
+    const auto candidates = candidates_of(tuned, aligned);
+    const auto scores = stage(label + " / evaluate", 1,
+                              {{"tuned", tuned.hash()},
+                               {"aligned", aligned.hash()},
+                               {"suites", hash_of_suites()},
+                               {"start", history.start_scores.hash()}},
+                              key_text(recipe_.evaluate), [&](const auto& key) {
+                                return score_models(work_, key, candidates, suites_, history.start_scores);
+                              });
+
+    history.deployed = stage(label + " / choose", 1, {{"aligned", aligned.hash()}, {"scores", scores.hash()}}, "{}",
+                             [&](const auto&) { return choose_deployed(aligned, scores); });
+  }
+
+ private:
+  template <typename Work>
+  auto stage(const std::string& name, std::int64_t revision, Inputs inputs, std::string options, Work&& work)
+      -> decltype(work(std::string())) {
+    return runner_.stage({.name = name,
+                          .revision = revision,
+                          .inputs = std::move(inputs),
+                          .options = std::move(options),
+                          .seed = recipe_.seed},
+                         std::forward<Work>(work));
+  }
+
+  ModelSet start_model(const std::string& name) {
+    const auto start =
+        std::find_if(recipe_.start.begin(), recipe_.start.end(), [&](const auto& entry) { return entry.name == name; });
+    if (start != recipe_.start.end()) {
+      return stage("start / " + name, 1, {{"sources", hash_of_sources(work_, *start)}}, key_text(*start),
+                   [&](const auto& key) { return make_start_model(work_, key, *start); });
+    }
+    return stage("start / " + name, 1, {{"files", hash_of_files(recipe_.resolve(name))}}, "{}",
+                 [&](const auto& key) { return use_start_model(work_, key, name); });
+  }
+
+  FactSet collect_preferences(Workspace& work, const std::string& key, std::span<const ModelRef> deployed,
+                              std::span<const ledger::PromptId> prompts) {
+    auto collected = rounds::collect_preferences(work, key, deployed, prompts);
+    if (collected.num_waiting > 0) throw WaitingForPeople{};
+    return collected.facts;
+  }
+
+  // SFT's average shows what DPO adds.
+  static std::vector<ModelRef> candidates_of(const ModelSet& tuned, const ModelSet& aligned) {
+    std::vector<ModelRef> candidates = {tuned.average, aligned.average};
+    for (const auto& variant : aligned.variants) {
+      if (std::find(candidates.begin(), candidates.end(), variant) == candidates.end()) candidates.push_back(variant);
+    }
+    return candidates;
+  }
+
+  // A model that has learned a suite's answers says nothing by answering it.
+  void refuse_suite_prompts_in_training() const {
+    std::map<base::ContentHash, std::string> of_suites;
+    for (const auto& suite : suites_) {
+      for (const auto& prompt : suite.prompts) of_suites[hash_of_question(prompt)] = suite.name;
+    }
+    for (const auto id : prompts_) {
+      const auto prompt = work_.ledger.find(id);
+      const auto found = of_suites.find(hash_of_question(*prompt));
+      if (found == of_suites.end()) continue;
+      throw base::UserError(
+          "{}: the prompt \"{}\" of [prompts.{}] also stands in [suites.{}]; a suite must be held out.",
+          recipe_.file.string(), evaluate::text_of(prompt->dialog.messages), prompt->source, found->second);
+    }
+  }
+
+  static base::ContentHash hash_of_question(const ledger::Prompt& prompt) {
+    base::FieldHasher hasher;
+    for (const auto& message : prompt.dialog.messages)
+      hasher.add(static_cast<std::int64_t>(message.sender)).add(message.content);
+    return hasher.finish();
+  }
+
+  std::string hash_of_prompts() const {
+    base::FieldHasher hasher;
+    for (const auto prompt : prompts_) hasher.add(prompt.value());
+    return hasher.finish().hex();
+  }
+
+  std::string hash_of_suites() const {
+    base::FieldHasher hasher;
+    for (const auto& suite : suites_) {
+      hasher.add(suite.name);
+      for (const auto& prompt : suite.prompts) hasher.add(ledger::id_of(prompt).value());
+    }
+    return hasher.finish().hex();
+  }
+
+  static std::string hash_of(const std::vector<FactSet>& sets) {
+    base::FieldHasher hasher;
+    for (const auto& set : sets) hasher.add(set.content);
+    return hasher.finish().hex();
+  }
+
+  Workspace& work_;
+  const Recipe& recipe_;
+  StageRunner& runner_;
+  std::vector<ledger::PromptId> prompts_;
+  std::vector<evaluate::Suite> suites_;
+};
+
+}  // namespace
+
+RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
+  std::filesystem::create_directories(options.home);
+  ledger::Ledger ledger(options.home / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
+  const auto run_name = base::content_hash(recipe.text).hex();
+  ledger.begin_run(run_name, recipe.name, recipe.text);
+  Workspace work(recipe, options.home, ledger, options.on_progress);
+  StageRunner runner(ledger, options.home, run_name, options.last_stage, options.on_stage);
+  RunOutcome outcome;
+  try {
+    Run run(work, runner);
+    auto history = run.start();
+    const auto rounds = options.rounds > 0 ? options.rounds : recipe.rounds;
+    for (std::int64_t number = 1; number <= rounds; ++number) {
+      run.round(number, history);
+      outcome.deployed = history.deployed;
+    }
+  } catch (const WaitingForPeople&) {
+    outcome.is_waiting = true;
+  } catch (const StopAfterStage& stop) {
+    outcome.stopped_after = stop.name;
+  }
+  return outcome;
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,37 @@
+#include "rounds/sft_training.h"
+
+#include "rounds/train_variants.h"
+#include "train/learned_rows.h"
+#include "train/trainer.h"
+
+namespace drover::rounds {
+
+ModelSet train_sft_variants(Workspace& work, const std::string& stage, const std::string& label,
+                            const ModelRef& pretrained, const FactSet& cleaned) {
+  const auto& section = work.recipe.sft;
+  std::vector<chat::Dialog> dialogs;
+  std::vector<ledger::TrainingRow> records;
+  for (const auto& decision : work.ledger.decisions_of(cleaned.stage)) {
+    if (!decision.is_kept) continue;
+    const auto generation = work.ledger.find(decision.generation);
+    auto dialog = work.ledger.find(generation->prompt)->dialog;
+    dialog.messages.insert(dialog.messages.end(), generation->reply.begin(), generation->reply.end());
+    dialogs.push_back(std::move(dialog));
+    records.push_back({.stage = stage,
+                       .ordinal = static_cast<std::int64_t>(records.size()),
+                       .kind = "sft",
+                       .generations = {decision.generation}});
+  }
+  const auto format = work.format(*work.load(pretrained));
+  return train_variants(work, stage, label, "sft", pretrained, records, section.train, key_text(section),
+                        [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
+                          std::vector<model::TokenRow> rows;
+                          for (const auto i : chosen) {
+                            rows.push_back(train::sft_row(*format, dialogs[i], train::Learn::kFinal,
+                                                          {.max_tokens = section.train.max_tokens}));
+                          }
+                          return train::train_sft(start, rows, options, on_step);
+                        });
+}
+
+}  // namespace drover::rounds

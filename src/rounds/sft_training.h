@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "rounds/workspace.h"
+
+namespace drover::rounds {
+
+/// Trains SFT variants from the pre-trained checkpoint on the cleaned replies, and averages them (Llama 3
+/// report, 4.1.3).
+ModelSet train_sft_variants(Workspace& work, const std::string& stage, const std::string& label,
+                            const ModelRef& pretrained, const FactSet& cleaned);
+
+}  // namespace drover::rounds

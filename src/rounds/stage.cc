@@ -1,0 +1,37 @@
+#include "rounds/stage.h"
+
+#include "base/content_hash.h"
+
+namespace drover::rounds {
+
+std::string key_of(const StageRequest& request) {
+  base::FieldHasher hasher;
+  hasher.add(request.name).add(request.revision).add(request.options).add(static_cast<std::int64_t>(request.seed));
+  for (const auto& [name, hash] : request.inputs) hasher.add(name).add(hash);
+  return hasher.finish().hex();
+}
+
+std::string StageRunner::begin(const StageRequest& request) {
+  const auto key = key_of(request);
+  auto inputs = chat::Json::object();
+  for (const auto& [name, hash] : request.inputs) inputs[name] = hash;
+  ledger::Ledger::Batch batch(ledger_);
+  ledger_.add(ledger::StageBegin{.key = key,
+                                 .name = request.name,
+                                 .revision = request.revision,
+                                 .inputs = inputs.dump(),
+                                 .options = request.options,
+                                 .seed = request.seed});
+  ledger_.add_stage_to_run(run_, num_begun_++, key);
+  batch.commit();
+  return key;
+}
+
+void StageRunner::stop_after(const StageRequest& request) const {
+  if (last_.empty()) return;
+  const auto slash = request.name.rfind("/ ");
+  const auto short_name = slash == std::string::npos ? request.name : request.name.substr(slash + 2);
+  if (request.name == last_ || short_name == last_) throw StopAfterStage{request.name};
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,88 @@
+#include "rounds/start_models.h"
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "chat/dialog_file.h"
+#include "model/random_decoder.h"
+#include "rounds/train_variants.h"
+#include "text/load_tokenizer.h"
+#include "train/learned_rows.h"
+#include "train/trainer.h"
+
+namespace drover::rounds {
+namespace {
+
+model::DecoderConfig config_of(const StartModel& start, const text::Tokenizer& tokenizer,
+                               const chat::ChatFormat& format) {
+  auto config = model::tiny_config(tokenizer.vocab_size(), start.hidden_size);
+  config.intermediate_size = start.intermediate_size;
+  config.num_layers = start.num_layers;
+  config.num_heads = start.num_heads;
+  config.num_kv_heads = start.num_kv_heads;
+  config.head_dim = start.hidden_size / start.num_heads;
+  config.max_positions = start.max_positions;
+  config.eos = format.stop_ids();
+  config.validate();
+  return config;
+}
+
+}  // namespace
+
+std::string hash_of_sources(const Workspace& work, const StartModel& start) {
+  return base::FieldHasher()
+      .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
+      .add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash())
+      .add(work.recipe.models.format)
+      .finish()
+      .hex();
+}
+
+ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start) {
+  const auto tokenizer_path = work.recipe.resolve(start.tokenizer);
+  const auto tokenizer = text::load_tokenizer(tokenizer_path);
+  if (work.recipe.models.format.empty()) {
+    throw base::UserError("{}: [start.{}] has no chat template, so [models] needs a \"format\".",
+                          work.recipe.file.string(), start.name);
+  }
+  const auto format = chat::make_chat_format(work.recipe.models.format, tokenizer);
+  const auto blank =
+      std::make_shared<const model::Model>(model::random_decoder(config_of(start, *tokenizer, *format), start.seed),
+                                           tokenizer, std::nullopt, tokenizer_path);
+  std::vector<model::TokenRow> rows;
+  const auto text = chat::read_dialog_file(work.recipe.resolve(start.text));
+  for (const auto& dialog : text.dialogs) {
+    for (auto& row : train::document_rows(format->render(dialog).ids, {.max_tokens = start.train.max_tokens}))
+      rows.push_back(std::move(row));
+  }
+  std::vector<double> losses;
+  const auto options = train_options(start.train, start.seed);
+  const auto trained = train::train_lm(blank, rows, options, work.watch_steps("start " + start.name, losses));
+  add_losses(work, stage, "start " + start.name, losses);
+  const auto kept = work.keep(trained, {.hash = {},
+                                        .name = "start " + start.name,
+                                        .stage = stage,
+                                        .folder = {},
+                                        .made_by = "lm",
+                                        .data = base::content_hash_of_file(work.recipe.resolve(start.text)).hex(),
+                                        .options = key_text(start),
+                                        .parents = {}});
+  return {.variants = {kept}, .average = kept};
+}
+
+ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name) {
+  const auto path = std::filesystem::absolute(work.recipe.resolve(name)).lexically_normal();
+  const auto model = model::Model::load(path, {.compute_type = model::ComputeType::kFloat32});
+  const ModelRef ref{
+      .name = path.stem().string(), .hash = model->hash(), .folder = path.string(), .files = hash_of_files(path)};
+  work.ledger.add(ledger::ModelFact{.hash = ref.hash,
+                                    .name = ref.name,
+                                    .stage = stage,
+                                    .folder = ref.folder,
+                                    .made_by = "file",
+                                    .data = {},
+                                    .options = "{}",
+                                    .parents = {}});
+  return {.variants = {ref}, .average = ref};
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "rounds/workspace.h"
+
+namespace drover::rounds {
+
+/// Hash of everything from outside that decides a start model: its text and its tokenizer.
+std::string hash_of_sources(const Workspace& work, const StartModel& start);
+
+/// Makes a start model: random weights, then next-token training on whole dialogs (every token learned). The text
+/// decides what the model can do; for a planted task it holds right and wrong answers, so that later stages have
+/// something to choose from.
+ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start);
+
+/// A model folder or GGUF file from outside, used where it lies.
+ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name);
+
+}  // namespace drover::rounds

@@ -1,0 +1,90 @@
+#include "rounds/workspace.h"
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "generate/local_generator.h"
+
+namespace drover::rounds {
+
+std::shared_ptr<const model::Model> Workspace::load(const ModelRef& ref) {
+  auto& model = loaded_[ref.hash];
+  if (!model) {
+    model = model::Model::load(home / ref.folder, {.compute_type = model::ComputeType::kFloat32});
+    if (model->hash() != ref.hash) {
+      throw base::UserError(
+          "The model in {} is no longer what the ledger says (hash {}, recorded {}); remove the folder and run again.",
+          (home / ref.folder).string(), model->hash(), ref.hash);
+    }
+  }
+  return model;
+}
+
+std::shared_ptr<const chat::ChatFormat> Workspace::format(const model::Model& model) const {
+  auto name = recipe.models.format;
+  if (name.empty()) {
+    const auto known = model.chat_template() ? chat::format_of_template(*model.chat_template()) : std::nullopt;
+    if (!known)
+      throw base::UserError("{}: the model's chat template is none of the known ones; name a \"format\" in [models].",
+                            recipe.file.string());
+    name = *known;
+  }
+  return chat::make_chat_format(name, model.shared_tokenizer());
+}
+
+ModelRef Workspace::keep(const std::shared_ptr<const model::Model>& model, const ledger::ModelFact& fact) {
+  auto words = fact.name;
+  for (auto& letter : words) {
+    if (letter == ' ') letter = '-';
+  }
+  ModelRef ref{.name = fact.name,
+               .hash = model->hash(),
+               .folder = fmt::format("models/{}-{}", words, fact.stage.substr(0, 8)),
+               .files = {}};
+  const auto folder = home / ref.folder;
+  std::filesystem::create_directories(folder.parent_path());
+  std::filesystem::remove_all(folder);  // what a killed or damaged stage left
+  model->save(folder);
+  ref.files = hash_of_files(folder);
+  auto complete = fact;
+  complete.hash = ref.hash;
+  complete.folder = ref.folder;
+  ledger.add(complete);
+  loaded_[ref.hash] = model;
+  return ref;
+}
+
+evaluate::Responder Workspace::responder(const ModelRef& ref,
+                                         std::vector<std::unique_ptr<generate::Generator>>& generators) {
+  const auto model = load(ref);
+  generators.push_back(generate::make_local_generator(model, format(*model)));
+  return {.generator = generators.back().get(), .tokenizer = model->tokenizer().hash()};
+}
+
+std::uint64_t Workspace::seed(const std::string& stage_name, std::int64_t use) const {
+  const auto hash = base::FieldHasher().add(static_cast<std::int64_t>(recipe.seed)).add(stage_name).add(use).finish();
+  return hash.low >> 1U;
+}
+
+train::OnStep Workspace::watch_steps(const std::string& what, std::vector<double>& losses) const {
+  return [this, what, &losses](const train::StepReport& report) {
+    losses.push_back(report.loss);
+    if (!on_progress) return;
+    on_progress({.what = what,
+                 .done = report.step,
+                 .total = report.total_steps,
+                 .unit = "steps",
+                 .detail = fmt::format("loss {:.4f} | grad norm {:.2f} | lr {:.1e}", report.loss, report.grad_norm,
+                                       report.learning_rate)});
+  };
+}
+
+generate::SamplingOptions sampling_options(const SamplingSection& section, std::uint64_t seed) {
+  generate::SamplingOptions options;
+  options.temperature = section.temperature;
+  options.top_p = section.top_p;
+  options.max_tokens = section.max_tokens;
+  options.seed = seed;
+  return options;
+}
+
+}  // namespace drover::rounds
