@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "text/byte_level_bpe.h"
@@ -22,11 +21,9 @@ bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-using Ids = std::unordered_map<std::string_view, TokenId>;
-
-Ids read_tokens(const GgufVocabulary& vocabulary, ByteLevelBpeParts& parts) {
-  Ids ids;
-  ids.reserve(vocabulary.tokens.size());
+/// Returns the ids of ordinary tokens by their spelling in the file.
+PieceTable read_tokens(const GgufVocabulary& vocabulary, ByteLevelBpeParts& parts) {
+  PieceTable ids(vocabulary.tokens.size());
   std::vector<AddedToken> added;
   for (std::size_t i = 0; i < vocabulary.tokens.size(); ++i) {
     const std::string_view spelling = vocabulary.tokens[i];
@@ -37,7 +34,7 @@ Ids read_tokens(const GgufVocabulary& vocabulary, ByteLevelBpeParts& parts) {
       added.push_back({.content = std::string(spelling), .id = id, .special = type != GgufTokenType::kUserDefined});
       continue;
     }
-    ids.emplace(spelling, id);
+    ids.add(spelling, id);
     auto bytes = unspell_bytes(spelling);
     const bool decode_only = !bytes.has_value();
     parts.vocabulary.push_back({decode_only ? std::string(spelling) : std::move(*bytes), id, decode_only});
@@ -46,7 +43,7 @@ Ids read_tokens(const GgufVocabulary& vocabulary, ByteLevelBpeParts& parts) {
   return ids;
 }
 
-void read_merges(const GgufVocabulary& vocabulary, const Ids& ids, ByteLevelBpeParts& parts) {
+void read_merges(const GgufVocabulary& vocabulary, const PieceTable& ids, ByteLevelBpeParts& parts) {
   parts.merges.reserve(vocabulary.merges.size());
   std::string joined;
   for (std::size_t i = 0; i < vocabulary.merges.size(); ++i) {
@@ -55,13 +52,13 @@ void read_merges(const GgufVocabulary& vocabulary, const Ids& ids, ByteLevelBpeP
     if (merge.empty() || blank == std::string_view::npos) {
       throw base::UserError("{}: merge {} ('{}') is not a pair of two tokens.", vocabulary.where, i, merge);
     }
-    const auto left = ids.find(merge.substr(0, blank));
-    const auto right = ids.find(merge.substr(blank + 1));
+    const TokenId left = ids.find(merge.substr(0, blank));
+    const TokenId right = ids.find(merge.substr(blank + 1));
     joined.assign(merge.substr(0, blank)).append(merge.substr(blank + 1));
-    const auto result = ids.find(joined);
+    const TokenId result = ids.find(joined);
     // Converters keep merges of tokens that they dropped or marked as added; such merges can never apply.
-    if (left == ids.end() || right == ids.end() || result == ids.end()) continue;
-    parts.merges.push_back({left->second, right->second, result->second, static_cast<std::int32_t>(i)});
+    if (left == kNoToken || right == kNoToken || result == kNoToken) continue;
+    parts.merges.push_back({left, right, result, static_cast<std::int32_t>(i)});
   }
 }
 
@@ -73,12 +70,12 @@ std::shared_ptr<const Tokenizer> make_byte_level_bpe(const GgufVocabulary& vocab
   }
   if (vocabulary.merges.empty()) throw base::UserError("{}: tokenizer.ggml.merges is missing.", vocabulary.where);
   ByteLevelBpeParts parts;
-  const Ids ids = read_tokens(vocabulary, parts);
+  const PieceTable ids = read_tokens(vocabulary, parts);
   read_merges(vocabulary, ids, parts);
   for (unsigned byte = 0; byte < 256; ++byte) {
     std::string spelling;
     append_utf8(spelling_of_byte(static_cast<std::uint8_t>(byte)), spelling);
-    if (const auto found = ids.find(spelling); found != ids.end()) parts.byte_tokens[byte] = {found->second};
+    if (const TokenId found = ids.find(spelling); found != kNoToken) parts.byte_tokens[byte] = {found};
   }
   parts.pre_tokenizer = make_pre_tokenizer(split_steps_of_gguf(vocabulary.pre, vocabulary.where));
   parts.ignore_merges = is_one_of(vocabulary.pre, kLlama3Names) || is_one_of(vocabulary.pre, kOthersThatIgnoreMerges);

@@ -1,8 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <unordered_map>
-
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -16,9 +13,6 @@ namespace drover::text {
 namespace {
 
 using nlohmann::json;
-
-/// Ids by the spelling in the file ("Ġthe").
-using Ids = std::unordered_map<std::string_view, TokenId>;
 
 TokenId read_id(const json& value, std::string_view spelling, std::string_view where) {
   if (!value.is_number_integer() || value.get<std::int64_t>() < 0 ||
@@ -42,16 +36,16 @@ void refuse_affix(const json& model, const char* key, std::string_view where) {
   }
 }
 
-Ids read_vocabulary(const json& model, ByteLevelBpeParts& parts, std::string_view where) {
+/// Returns the ids by the spelling in the file ("Ġthe").
+PieceTable read_vocabulary(const json& model, ByteLevelBpeParts& parts, std::string_view where) {
   const auto vocabulary = model.find("vocab");
   if (vocabulary == model.end() || !vocabulary->is_object())
     throw base::UserError("{}: model.vocab is missing or no object.", where);
-  Ids ids;
-  ids.reserve(vocabulary->size());
+  PieceTable ids(vocabulary->size());
   parts.vocabulary.reserve(vocabulary->size());
   for (const auto& [spelling, value] : vocabulary->get_ref<const json::object_t&>()) {
     const TokenId id = read_id(value, spelling, where);
-    ids.emplace(spelling, id);
+    if (!spelling.empty()) ids.add(spelling, id);
     auto bytes = unspell_bytes(spelling);
     const bool decode_only = !bytes.has_value();
     parts.vocabulary.push_back({decode_only ? spelling : std::move(*bytes), id, decode_only});
@@ -75,7 +69,7 @@ std::pair<std::string_view, std::string_view> read_merge(const json& merge, std:
   throw base::UserError("{}: merge {} is not a pair of two tokens.", where, number);
 }
 
-void read_merges(const json& model, const Ids& ids, ByteLevelBpeParts& parts, std::string_view where) {
+void read_merges(const json& model, const PieceTable& ids, ByteLevelBpeParts& parts, std::string_view where) {
   const auto merges = model.find("merges");
   if (merges == model.end() || !merges->is_array())
     throw base::UserError("{}: model.merges is missing or no list.", where);
@@ -85,27 +79,27 @@ void read_merges(const json& model, const Ids& ids, ByteLevelBpeParts& parts, st
     const auto [left, right] = read_merge((*merges)[i], i, where);
     joined.assign(left).append(right);
     const auto find = [&, number = i](std::string_view spelling) {
-      const auto found = ids.find(spelling);
-      if (found == ids.end())
+      const TokenId found = ids.find(spelling);
+      if (found == kNoToken)
         throw base::UserError("{}: merge {} needs the token '{}', which model.vocab lacks.", where, number, spelling);
-      return found->second;
+      return found;
     };
     parts.merges.push_back({find(left), find(right), find(joined), static_cast<std::int32_t>(i)});
   }
 }
 
-void read_byte_tokens(const Ids& ids, bool byte_fallback, ByteLevelBpeParts& parts) {
+void read_byte_tokens(const PieceTable& ids, bool byte_fallback, ByteLevelBpeParts& parts) {
   for (unsigned byte = 0; byte < 256; ++byte) {
     std::string spelling;
     append_utf8(spelling_of_byte(static_cast<std::uint8_t>(byte)), spelling);
-    if (const auto found = ids.find(spelling); found != ids.end()) {
-      parts.byte_tokens[byte] = {found->second};
+    if (const TokenId found = ids.find(spelling); found != kNoToken) {
+      parts.byte_tokens[byte] = {found};
     } else if (byte_fallback) {
       // As in Hugging Face tokenizers the fallback spells the bytes of the character that stands for the byte.
       std::vector<TokenId> tokens;
       for (const char part : spelling) {
-        const auto token = ids.find(fmt::format("<0x{:02X}>", static_cast<unsigned char>(part)));
-        if (token != ids.end()) tokens.push_back(token->second);
+        const TokenId token = ids.find(fmt::format("<0x{:02X}>", static_cast<unsigned char>(part)));
+        if (token != kNoToken) tokens.push_back(token);
       }
       if (tokens.size() == spelling.size()) parts.byte_tokens[byte] = std::move(tokens);
     }
@@ -170,15 +164,15 @@ std::shared_ptr<const Tokenizer> make_byte_level_bpe(const json& file, const Dec
 
   ByteLevelBpeParts parts;
   parts.added = read_added_tokens(file, where);
-  const Ids ids = read_vocabulary(*model, parts, where);
+  const PieceTable ids = read_vocabulary(*model, parts, where);
   read_merges(*model, ids, parts, where);
   read_byte_tokens(ids, flag_in(*model, "byte_fallback"), parts);
   parts.ignore_merges = flag_in(*model, "ignore_merges");
   parts.fuse_unknown = flag_in(*model, "fuse_unk");
   const auto find = [&](const std::string& spelling) -> std::optional<TokenId> {
     if (auto added = parts.added.find(spelling)) return added;
-    const auto found = ids.find(spelling);
-    return found == ids.end() ? std::nullopt : std::optional(found->second);
+    const TokenId found = ids.find(spelling);
+    return found == kNoToken ? std::nullopt : std::optional(found);
   };
   if (const auto unknown = model->find("unk_token"); unknown != model->end() && unknown->is_string()) {
     parts.unknown = find(unknown->get<std::string>());

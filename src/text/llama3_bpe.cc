@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "text/base64.h"
@@ -94,12 +93,12 @@ std::vector<ByteLevelBpeParts::Token> read_ranks(std::string_view text, std::str
 /// Ranks say when two neighbours merge by what they spell together, so each way to cut a token in two tokens is a
 /// merge.
 void add_merges(ByteLevelBpeParts& parts, std::string_view where) {
-  std::unordered_map<std::string_view, TokenId> ids;
-  ids.reserve(parts.vocabulary.size());
+  PieceTable ids(parts.vocabulary.size());
   for (const ByteLevelBpeParts::Token& token : parts.vocabulary) {
-    if (!ids.emplace(token.bytes, token.id).second) {
+    if (ids.find(token.bytes) != kNoToken) {
       throw base::UserError("{}: the token with rank {} occurs twice.", where, to_int(token.id));
     }
+    ids.add(token.bytes, token.id);
     if (token.bytes.size() == 1) parts.byte_tokens[static_cast<unsigned char>(token.bytes[0])] = {token.id};
   }
   constexpr std::size_t kLongestToken = 4096;  // Llama 3's longest has 128 bytes; bounds the work of a hostile file
@@ -108,10 +107,10 @@ void add_merges(ByteLevelBpeParts& parts, std::string_view where) {
     if (bytes.size() > kLongestToken)
       throw base::UserError("{}: the token with rank {} has {} bytes.", where, to_int(token.id), bytes.size());
     for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-      const auto left = ids.find(bytes.substr(0, cut));
-      if (left == ids.end()) continue;
-      const auto right = ids.find(bytes.substr(cut));
-      if (right != ids.end()) parts.merges.push_back({left->second, right->second, token.id, to_int(token.id)});
+      const TokenId left = ids.find(bytes.substr(0, cut));
+      if (left == kNoToken) continue;
+      const TokenId right = ids.find(bytes.substr(cut));
+      if (right != kNoToken) parts.merges.push_back({left, right, token.id, to_int(token.id)});
     }
   }
 }

@@ -28,6 +28,10 @@ class OnigPattern final : public Matcher {
     std::call_once(initialised, [] {
       OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
       onig_initialize(encodings, 1);
+      // Patterns come from files. Theirs nest a few levels and find a piece in a few steps; these bounds stop what is
+      // built to hang.
+      onig_set_parse_depth_limit(256);
+      onig_set_retry_limit_in_search(100'000'000);
     });
     OnigErrorInfo info;
     const int code = onig_new(&regex_, bytes_of(pattern), bytes_of(pattern) + pattern.size(), ONIG_OPTION_NONE,

@@ -26,13 +26,14 @@ TokenId read_id(const json& value, std::string_view where) {
 
 void append_template_ids(const json& piece, const json& special_tokens, std::vector<TokenId>& out,
                          std::string_view where) {
-  const std::string name = piece.value("id", std::string());
+  const auto id = piece.find("id");
+  const std::string name = id != piece.end() && id->is_string() ? id->get<std::string>() : "";
   const auto found = special_tokens.find(name);
   if (found == special_tokens.end() || !found->is_object() || !found->contains("ids") || !(*found)["ids"].is_array()) {
     throw base::UserError("{}: post_processor uses the special token '{}', but its special_tokens do not list its ids.",
                           where, name);
   }
-  for (const json& id : (*found)["ids"]) out.push_back(read_id(id, where));
+  for (const json& listed : (*found)["ids"]) out.push_back(read_id(listed, where));
 }
 
 SpecialFrame read_template(const json& processor, std::string_view where) {
