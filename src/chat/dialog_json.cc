@@ -90,9 +90,10 @@ ToolCall call_from_json(const Json& value, const std::string& where) {
     object.refuse_unknown_keys({"id", "type", "name", "arguments", "function"});
     read_call(object);
   }
-  if (call.kind == ToolCall::Kind::kBuiltin && !(call.arguments.contains("query") && call.arguments["query"].is_string())) {
-    object.fail("the arguments of a core tool are {\"query\": text}");
-  }
+  const auto is_query = [&call] {
+    return call.arguments.size() == 1 && call.arguments.contains("query") && call.arguments["query"].is_string();
+  };
+  if (call.kind == ToolCall::Kind::kBuiltin && !is_query()) object.fail("the arguments of a core tool are {\"query\": text}");
   return call;
 }
 
@@ -252,7 +253,8 @@ std::vector<ToolDefinition> tools_from_json(const Json& list, std::string_view w
   if (list.is_string()) {
     const std::string& text = list.get_ref<const std::string&>();
     if (text.empty()) return {};
-    auto parsed = parse_strict_json(text);
+    // Tools are written as JSON inside the row, a few levels down, and must still be readable there.
+    auto parsed = parse_strict_json(text, kMaxJsonDepth - 10);
     if (const auto* fault = std::get_if<JsonFault>(&parsed)) {
       fail_at(where, fmt::format("the text is not JSON at byte {}: {}", fault->offset, fault->reason));
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -13,6 +14,8 @@ namespace {
 /// time; the set of keys beside each object avoids that and finds repeated keys.
 class Builder final : public nlohmann::json_sax<Json> {
  public:
+  explicit Builder(int max_depth) : max_depth_(max_depth) {}
+
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
   bool number_integer(number_integer_t value) override { return add(value); }
@@ -57,8 +60,8 @@ class Builder final : public nlohmann::json_sax<Json> {
   };
 
   bool open(Json value) {
-    if (levels_.size() >= kMaxJsonDepth) {
-      fault_ = JsonFault{fmt::format("it nests deeper than {} levels", kMaxJsonDepth)};
+    if (levels_.size() >= static_cast<std::size_t>(max_depth_)) {
+      fault_ = JsonFault{fmt::format("it nests deeper than {} levels", max_depth_)};
       return false;
     }
     levels_.push_back({std::move(value), {}, {}});
@@ -83,6 +86,7 @@ class Builder final : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  int max_depth_;
   std::vector<Level> levels_;
   Json value_;
   JsonFault fault_;
@@ -90,8 +94,8 @@ class Builder final : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-std::variant<Json, JsonFault> parse_strict_json(std::string_view text) {
-  Builder builder;
+std::variant<Json, JsonFault> parse_strict_json(std::string_view text, int max_depth) {
+  Builder builder(max_depth);
   if (Json::sax_parse(text.begin(), text.end(), &builder)) return builder.take_value();
   JsonFault fault = builder.take_fault();
   fault.offset = std::min(fault.offset, text.size());

@@ -20,7 +20,7 @@ struct JsonFault {
 inline constexpr int kMaxJsonDepth = 100;
 
 /// Reads one JSON value (RFC 8259) that fills the whole text. Unlike common readers it also refuses a key that an object holds twice
-/// and nesting deeper than kMaxJsonDepth. Takes time linear in the text whatever the text is.
-std::variant<Json, JsonFault> parse_strict_json(std::string_view text);
+/// and nesting deeper than `max_depth`. Takes time linear in the text whatever the text is.
+std::variant<Json, JsonFault> parse_strict_json(std::string_view text, int max_depth = kMaxJsonDepth);
 
 }  // namespace drover::chat
