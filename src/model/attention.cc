@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -147,8 +148,9 @@ Tensor attend_masked(const Tensor& queries, const Tensor& keys, const Tensor& va
 
 Tensor attend_fused(const Tensor& queries, const Tensor& keys, const Tensor& values, const Tensor& mask) {
   const std::int64_t group = queries.size(1) / keys.size(1);
+  const auto given = mask.defined() ? std::optional<Tensor>(mask) : std::nullopt;
   return ungrouped(at::scaled_dot_product_attention(grouped_queries(queries, keys.size(1)), grouped_keys(keys, group),
-                                                    grouped_keys(values, group), mask));
+                                                    grouped_keys(values, group), given));
 }
 
 Tensor attend_blocks(const Tensor& queries, const Tensor& keys, const Tensor& values, std::span<const AttentionBlock> blocks) {

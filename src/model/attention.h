@@ -13,7 +13,7 @@ namespace drover::model {
 /// and type. The plainly right path: it holds the scores of all pairs; LibTorch differentiates it.
 at::Tensor attend_masked(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& mask);
 
-/// The same through LibTorch's fused attention, for devices without the block kernel.
+/// The same through LibTorch's fused attention, for devices without the block kernel; an undefined mask hides nothing.
 at::Tensor attend_fused(const at::Tensor& queries, const at::Tensor& keys, const at::Tensor& values, const at::Tensor& mask);
 
 /// The same for a mask that is given as blocks, of which the first ones that touch a query must be enough to give it a key: one flash

@@ -20,6 +20,10 @@ class Encoder {
   /// UserError that names the file and the fault.
   static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, const std::string& device = "cpu");
 
+  /// The same with a tokenizer of the caller's.
+  static std::shared_ptr<const Encoder> load(const std::filesystem::path& folder, std::shared_ptr<const text::Tokenizer> tokenizer,
+                                             const std::string& device = "cpu");
+
   virtual ~Encoder() = default;
 
   virtual std::int64_t dimension() const = 0;
@@ -30,6 +34,8 @@ class Encoder {
   /// One vector of `dimension()` numbers a text, of length 1 when the model's modules.json says so. Texts are packed without padding,
   /// so a text's vector does not depend on its neighbours beyond rounding.
   virtual std::vector<std::vector<float>> embed(std::span<const std::string> texts) const = 0;
+  /// The same for texts that are tokens already, special ones included; each has at most `max_tokens()` (checked).
+  virtual std::vector<std::vector<float>> embed_tokens(std::span<const std::vector<text::TokenId>> texts) const = 0;
   std::vector<float> embed_one(std::string_view text) const;
 };
 

@@ -11,6 +11,7 @@
 #include "model/config_gguf.h"
 #include "model/config_json.h"
 #include "model/decoder.h"
+#include "model/device.h"
 #include "model/gguf_names.h"
 #include "model/tensor_of_view.h"
 #include "weights/gguf.h"
@@ -21,16 +22,6 @@ namespace drover::model {
 namespace {
 
 at::ScalarType scalar_type_of(ComputeType type) { return type == ComputeType::kFloat32 ? at::kFloat : at::kBFloat16; }
-
-at::Device device_of(const std::string& name) {
-  const bool is_cuda = name == "cuda" || name.starts_with("cuda:");
-  const std::string number = name.starts_with("cuda:") ? name.substr(5) : "0";
-  const bool is_number = !number.empty() && number.size() <= 3 && std::all_of(number.begin(), number.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (name != "cpu" && !(is_cuda && is_number)) throw base::UserError("'{}' is not a device; try cpu, cuda or cuda:1.", name);
-  if (name == "cpu") return at::kCPU;
-  if (!at::hasCUDA()) throw base::UserError("The device '{}' was asked for, but this LibTorch or this machine has no CUDA; try cpu.", name);
-  return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(std::stoi(number)));
-}
 
 void check_shape(const weights::TensorView& view, const std::vector<std::int64_t>& shape, std::string_view where) {
   if (view.shape == shape) return;
