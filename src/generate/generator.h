@@ -18,9 +18,9 @@ namespace drover::generate {
 
 /// One prompt and how many replies to it.
 struct GenerationRequest {
-  chat::Dialog dialog;                    ///< answered where it ends; ignored when `prompt_ids` are given
-  std::vector<text::TokenId> prompt_ids;  ///< a prompt as tokens, for models without a chat format
-  SamplingOptions options;
+  chat::Dialog dialog = {};                    ///< answered where it ends; ignored when `prompt_ids` are given
+  std::vector<text::TokenId> prompt_ids = {};  ///< a prompt as tokens, for models without a chat format
+  SamplingOptions options = {};
   std::int64_t num_responses = 1;
   std::int64_t first_sample = 0;          ///< number of the first reply: 10 replies and later 5 more from 10 on are 15 different ones
 };

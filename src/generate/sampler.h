@@ -18,8 +18,8 @@ struct Candidate {
 
 /// What the next token depends on beside the logits.
 struct SamplingContext {
-  std::span<const text::TokenId> seen;    ///< prompt and reply so far, for the repetition penalty
-  std::span<const text::TokenId> banned;  ///< cannot be drawn (stop ids of a reply that is still too short)
+  std::span<const text::TokenId> seen = {};    ///< prompt and reply so far, for the repetition penalty
+  std::span<const text::TokenId> banned = {};  ///< cannot be drawn (stop ids of a reply that is still too short)
 };
 
 /// A token and both log-probabilities (natural) that training may need.

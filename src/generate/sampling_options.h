@@ -18,8 +18,8 @@ struct SamplingOptions {
   double repetition_penalty = 1.0;        ///< > 0: divides positive and multiplies negative logits of tokens seen before; 1 turns it off
   std::int64_t max_tokens = 1024;         ///< > 0: the longest reply, its terminator included; the model's last position also ends it
   std::int64_t min_tokens = 0;            ///< stop ids cannot be drawn before this many tokens
-  std::vector<text::TokenId> stop_ids;    ///< end a reply, beside those of the chat format
-  std::vector<std::string> stop_strings;  ///< end a reply as soon as its text holds one of them
+  std::vector<text::TokenId> stop_ids = {};    ///< end a reply, beside those of the chat format
+  std::vector<std::string> stop_strings = {};  ///< end a reply as soon as its text holds one of them
   std::uint64_t seed = 0;                 ///< names the random streams, with the prompt's ids, the sample's number and the position
 
   /// Throws UserError that names the field, its value and its range.

@@ -47,7 +47,7 @@ struct DpoRow {
 };
 
 struct DpoRowOptions {
-  RowOptions rows;
+  RowOptions rows = {};
   bool mask_format_tokens = true;  ///< terminators stay out of the preference term (Llama 3 report, 4.1.4); headers always do
 
   void validate() const { rows.validate(); }

@@ -21,8 +21,8 @@ struct AdamWOptions {
 /// What every kind of training shares.
 struct TrainOptions {
   double learning_rate = 1e-5;         ///< peak; > 0 (Llama 3 report: 1e-5 for SFT and DPO)
-  Schedule schedule;
-  AdamWOptions adamw;
+  Schedule schedule = {};
+  AdamWOptions adamw = {};
   double clip_norm = 1.0;              ///< largest global gradient norm; 0 turns clipping off
 
   std::int64_t steps = 0;              ///< optimizer steps; 0: as many as `epochs` take
@@ -34,7 +34,7 @@ struct TrainOptions {
 
   model::ComputeType compute_type = model::ComputeType::kFloat32;  ///< of activations and the result; master weights are float32
 
-  std::filesystem::path checkpoint_folder;  ///< empty: none. A run that finds its own checkpoint there goes on from it
+  std::filesystem::path checkpoint_folder = {};  ///< empty: none. A run that finds its own checkpoint there goes on from it
   std::int64_t checkpoint_every = 100;      ///< steps; the last step is always saved
 
   void validate() const;

@@ -25,7 +25,7 @@ std::shared_ptr<const model::Model> train_lm(const std::shared_ptr<const model::
                                              const TrainOptions& options, const OnStep& on_step = {});
 
 struct RewardOptions {
-  TrainOptions train;
+  TrainOptions train = {};
   double centring = 0.0;        ///< weight of the squared sum of a pair's rewards, which keeps rewards near 0; 0 turns it off
   std::uint64_t head_seed = 0;  ///< what a new reward head is drawn from
 
@@ -44,7 +44,7 @@ enum class NllAverage {
 };
 
 struct DpoOptions {
-  TrainOptions train;
+  TrainOptions train = {};
   double beta = 0.1;             ///< pull towards the reference policy; > 0 (Llama 3 report, 4.1.4)
   double nll_weight = 0.2;       ///< weight of the likelihood term on chosen responses; >= 0, 0 turns it off (same)
   NllAverage nll_average = NllAverage::kPerSequence;

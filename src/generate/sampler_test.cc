@@ -1,0 +1,182 @@
+#include "generate/sampler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+
+namespace drover::generate {
+namespace {
+
+using text::TokenId;
+
+/// Logits whose softmax is proportional to `weights`.
+std::vector<float> logits_of(const std::vector<double>& weights) {
+  std::vector<float> logits;
+  for (const double weight : weights) logits.push_back(static_cast<float>(std::log(weight)));
+  return logits;
+}
+
+std::map<int, double> as_map(const std::vector<Candidate>& candidates) {
+  std::map<int, double> map;
+  for (const auto& candidate : candidates) map[text::to_int(candidate.id)] = candidate.probability;
+  return map;
+}
+
+std::map<int, double> distribution(const std::vector<double>& weights, const SamplingOptions& options,
+                                   const SamplingContext& context = {}) {
+  return as_map(next_token_distribution(logits_of(weights), options, context));
+}
+
+void expect_distribution(const std::map<int, double>& actual, const std::map<int, double>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (const auto& [id, probability] : expected) {
+    ASSERT_TRUE(actual.contains(id)) << "token " << id;
+    EXPECT_NEAR(actual.at(id), probability, 1e-6) << "token " << id;
+  }
+}
+
+TEST(Sampler, WithoutCutsTheDistributionIsTheSoftmax) {
+  expect_distribution(distribution({1, 2, 3, 4}, {}), {{0, 0.1}, {1, 0.2}, {2, 0.3}, {3, 0.4}});
+}
+
+TEST(Sampler, TemperatureOneHalfSquaresTheProbabilities) {
+  expect_distribution(distribution({1, 2, 3, 4}, {.temperature = 0.5}),
+                      {{0, 1.0 / 30}, {1, 4.0 / 30}, {2, 9.0 / 30}, {3, 16.0 / 30}});
+}
+
+TEST(Sampler, TopKKeepsTheMostProbableAndTheLowerIdOfEqualOnes) {
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_k = 2}), {{2, 3.0 / 7}, {3, 4.0 / 7}});
+  expect_distribution(distribution({3, 2, 2, 2}, {.top_k = 2}), {{0, 0.6}, {1, 0.4}});
+  expect_distribution(distribution({1, 1}, {.top_k = 9}), {{0, 0.5}, {1, 0.5}});
+}
+
+TEST(Sampler, TopPKeepsTheFewestTokensThatReachTheMass) {
+  // Falling: 0.4, 0.7, 0.9, 1.0.
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_p = 0.35}), {{3, 1.0}});
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_p = 0.65}), {{2, 3.0 / 7}, {3, 4.0 / 7}});
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_p = 0.75}), {{1, 2.0 / 9}, {2, 3.0 / 9}, {3, 4.0 / 9}});
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_p = 0.95}), {{0, 0.1}, {1, 0.2}, {2, 0.3}, {3, 0.4}});
+}
+
+TEST(Sampler, TopPFindsTheMassAcrossAThousandEqualTokens) {
+  const auto kept = distribution(std::vector<double>(1000, 1.0), {.top_p = 0.5004});
+  EXPECT_EQ(kept.size(), 501U);
+  EXPECT_TRUE(kept.contains(0));
+  EXPECT_TRUE(kept.contains(500));
+}
+
+TEST(Sampler, TopPMeasuresTheMassOfWhatTopKLeft) {
+  // After top-k 2 the falling masses are 4/7 and 1; 0.55 is below the first.
+  expect_distribution(distribution({1, 2, 3, 4}, {.top_k = 2, .top_p = 0.55}), {{3, 1.0}});
+}
+
+TEST(Sampler, MinPKeepsTokensAboveAShareOfTheMostProbable) {
+  // The threshold is 0.6 x 0.4 = 0.24.
+  expect_distribution(distribution({1, 2, 3, 4}, {.min_p = 0.6}), {{2, 3.0 / 7}, {3, 4.0 / 7}});
+  expect_distribution(distribution({1, 2, 3, 4}, {.min_p = 1.0}), {{3, 1.0}});
+}
+
+TEST(Sampler, BannedTokensCannotBeDrawn) {
+  const std::vector<TokenId> banned{TokenId{3}};
+  expect_distribution(distribution({1, 2, 3, 4}, {}, {.seen = {}, .banned = banned}), {{0, 1.0 / 6}, {1, 2.0 / 6}, {2, 3.0 / 6}});
+  EXPECT_EQ(sample(logits_of({1, 2, 3, 4}), {.temperature = 0}, {.seen = {}, .banned = banned}, 0.5).id, TokenId{2});
+}
+
+TEST(Sampler, RepetitionPenaltyDividesPositiveAndMultipliesNegativeLogitsOnce) {
+  const std::vector<float> logits{2.0F, -1.0F, 1.0F};
+  const std::vector<TokenId> seen{TokenId{0}, TokenId{1}, TokenId{0}};
+  const double total = std::exp(1.0) + std::exp(-2.0) + std::exp(1.0);
+  expect_distribution(as_map(next_token_distribution(logits, {.repetition_penalty = 2.0}, {.seen = seen, .banned = {}})),
+                      {{0, std::exp(1.0) / total}, {1, std::exp(-2.0) / total}, {2, std::exp(1.0) / total}});
+}
+
+TEST(Sampler, GreedyTakesTheLowestIdOfTheLargestLogitsAndReportsTheModelsProbability) {
+  const auto token = sample(logits_of({1, 4, 4, 1}), {.temperature = 0}, {}, 0.99);
+  EXPECT_EQ(token.id, TokenId{1});
+  EXPECT_NEAR(token.log_prob, std::log(0.4), 1e-6);
+  EXPECT_EQ(token.sampled_log_prob, 0.0F);
+}
+
+TEST(Sampler, ReportsTheRawProbabilityAndTheOneItDrewFrom) {
+  const auto token = sample(logits_of({1, 2, 3, 4}), {.temperature = 0.5, .top_k = 2}, {}, 0.999);
+  EXPECT_EQ(token.id, TokenId{2});
+  EXPECT_NEAR(token.log_prob, std::log(0.3), 1e-6);
+  EXPECT_NEAR(token.sampled_log_prob, std::log(9.0 / 25), 1e-6);
+}
+
+TEST(Sampler, ImpossibleTokensAreNeverDrawn) {
+  const std::vector<float> logits{-INFINITY, 0.0F, -INFINITY};
+  for (const double uniform : {0.0, 0.5, 0.9999999}) EXPECT_EQ(sample(logits, {}, {}, uniform).id, TokenId{1});
+}
+
+/// The chi-square statistic of `draws` tokens against the distribution that the options define.
+double chi_square(const std::vector<double>& weights, const SamplingOptions& options, int draws) {
+  const auto logits = logits_of(weights);
+  const auto expected = distribution(weights, options);
+  const std::vector<TokenId> prompt{TokenId{7}, TokenId{1}};
+  std::map<int, int> counts;
+  for (int i = 0; i < draws; ++i) {
+    ++counts[text::to_int(sample(logits, options, {}, SampleChance(11, prompt, i).at(3)).id)];
+  }
+  double statistic = 0.0;
+  for (const auto& [id, probability] : expected) {
+    const double mean = draws * probability;
+    statistic += (counts[id] - mean) * (counts[id] - mean) / mean;
+    counts.erase(id);
+  }
+  EXPECT_THAT(counts, testing::IsEmpty()) << "tokens outside the distribution were drawn";
+  return statistic;
+}
+
+TEST(Sampler, FrequenciesFollowTheDistribution) {
+  // 99.9th percentiles of chi-square: 16.27 at 3 degrees of freedom, 13.82 at 2, 10.83 at 1.
+  EXPECT_LT(chi_square({1, 2, 3, 4}, {}, 20000), 16.27);
+  EXPECT_LT(chi_square({1, 2, 3, 4}, {.temperature = 1.3}, 20000), 16.27);
+  EXPECT_LT(chi_square({1, 2, 3, 4}, {.top_p = 0.75}, 20000), 13.82);
+  EXPECT_LT(chi_square({1, 2, 3, 4}, {.temperature = 0.7, .min_p = 0.4}, 20000), 10.83);
+}
+
+TEST(SampleChance, DependsOnSeedPromptSampleAndPositionOnly) {
+  const std::vector<TokenId> prompt{TokenId{1}, TokenId{2}};
+  const std::vector<TokenId> other{TokenId{2}, TokenId{1}};
+  SampleChance forwards(5, prompt, 2);
+  const double first = forwards.at(0);
+  const double second = forwards.at(1);
+  SampleChance backwards(5, prompt, 2);
+  EXPECT_EQ(backwards.at(1), second);
+  EXPECT_EQ(backwards.at(0), first);
+  EXPECT_NE(first, second);
+  EXPECT_NE(SampleChance(6, prompt, 2).at(0), first);
+  EXPECT_NE(SampleChance(5, other, 2).at(0), first);
+  EXPECT_NE(SampleChance(5, prompt, 3).at(0), first);
+}
+
+TEST(SamplingOptions, RefuseWhatIsOutOfRangeByName) {
+  const auto message = [](const SamplingOptions& options) -> std::string {
+    try {
+      options.validate();
+    } catch (const base::UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  using testing::HasSubstr;
+  EXPECT_EQ(message({}), "accepted");
+  EXPECT_THAT(message({.temperature = -0.1}), HasSubstr("temperature = -0.1"));
+  EXPECT_THAT(message({.temperature = std::nan("")}), HasSubstr("temperature = nan"));
+  EXPECT_THAT(message({.top_k = -1}), HasSubstr("top_k = -1"));
+  EXPECT_THAT(message({.top_p = 0.0}), HasSubstr("top_p = 0"));
+  EXPECT_THAT(message({.top_p = 1.5}), HasSubstr("top_p = 1.5"));
+  EXPECT_THAT(message({.min_p = 1.1}), HasSubstr("min_p = 1.1"));
+  EXPECT_THAT(message({.repetition_penalty = 0.0}), HasSubstr("repetition_penalty = 0"));
+  EXPECT_THAT(message({.max_tokens = 0}), HasSubstr("max_tokens = 0"));
+  EXPECT_THAT(message({.max_tokens = 4, .min_tokens = 5}), HasSubstr("min_tokens = 5"));
+  EXPECT_THAT(message({.stop_strings = {""}}), HasSubstr("stop string"));
+}
+
+}  // namespace
+}  // namespace drover::generate

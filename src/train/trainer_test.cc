@@ -1,0 +1,330 @@
+#include "train/trainer.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <functional>
+
+#include "base/error.h"
+#include "base/random_stream.h"
+#include "chat/byte_tokenizer_test.h"
+#include "model/decoder.h"
+#include "model/heads.h"
+#include "model/log_probs.h"
+#include "model/random_decoder.h"
+#include "model/scores.h"
+#include "train/objective.h"
+#include "train/trainable_weights.h"
+
+namespace drover::train {
+namespace {
+
+using ModelPointer = std::shared_ptr<const model::Model>;
+using testing::HasSubstr;
+
+ModelPointer tiny_model(model::ComputeType type = model::ComputeType::kFloat32) {
+  const auto tokenizer = chat::smollm2_bytes();
+  return std::make_shared<const model::Model>(model::random_decoder(model::tiny_config(tokenizer->vocab_size(), 16), 7, type), tokenizer,
+                                              std::nullopt, "");
+}
+
+class Trainer : public testing::Test {
+ protected:
+  Trainer() {
+    const auto format = chat::make_chat_format("chatml", start_->shared_tokenizer());
+    const char* answers[][3] = {{"red", "yes it is red, I think", "no"}, {"blue!", "b", "green or so"}, {"4", "four", "five"},
+                                {"sure", "sure thing", "never ever"},    {"ok", "fine", "bad"}};
+    for (const auto& three : answers) {
+      chat::PreferenceRow preference;
+      preference.prompt.messages.push_back({.sender = chat::Sender::kUser, .content = std::string("say ") + three[2]});
+      for (const char* answer : three) {
+        preference.responses.push_back({{.sender = chat::Sender::kAssistant, .content = answer}});
+      }
+      preference.levels.assign(2, chat::PreferenceLevel::kBetter);
+      sft_rows_.push_back(sft_row(*format, preference.with_response(0)));
+      reward_rows_.push_back(reward_row(*format, preference));
+      dpo_rows_.push_back(dpo_row(*format, preference));
+    }
+    folder_ = std::filesystem::path(testing::TempDir()) /
+              (std::string("drover_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(folder_);
+  }
+  ~Trainer() override { std::filesystem::remove_all(folder_); }
+
+  ModelPointer start_ = tiny_model();
+  std::vector<model::TokenRow> sft_rows_;
+  std::vector<model::TokenRow> reward_rows_;
+  std::vector<DpoRow> dpo_rows_;
+  std::filesystem::path folder_;
+};
+
+/// One small step that looks at all rows.
+TrainOptions one_step() { return {.learning_rate = 1e-3, .steps = 1, .rows_per_step = 5}; }
+
+StepReport first_of(const std::function<void(const OnStep&)>& train) {
+  std::optional<StepReport> first;
+  train([&first](const StepReport& report) {
+    if (!first) first = report;
+  });
+  return first.value();
+}
+
+TEST_F(Trainer, SftLossIsTheMeanOverAllLearnedTokensOfTheStep) {
+  double sum = 0.0, count = 0.0;
+  for (const auto& row : sft_rows_) {
+    for (const auto log_prob : model::log_probs(*start_, row)) sum -= log_prob;
+    count += static_cast<double>(row.learned.size());
+  }
+  for (const std::int64_t packed_tokens : {1, 60, 4096}) {
+    auto options = one_step();
+    options.packed_tokens = packed_tokens;
+    const auto report = first_of([&](const OnStep& on_step) { train_sft(start_, sft_rows_, options, on_step); });
+    EXPECT_NEAR(report.loss, sum / count, 1e-5) << "rows packed to " << packed_tokens << " tokens";
+    EXPECT_EQ(report.metrics.at("learned_tokens"), count);
+    EXPECT_EQ(report.total_steps, 1);
+  }
+}
+
+TEST_F(Trainer, GradientsDoNotDependOnPacking) {
+  std::vector<double> norms;
+  for (const std::int64_t packed_tokens : {1, 4096}) {
+    auto options = one_step();
+    options.packed_tokens = packed_tokens;
+    norms.push_back(first_of([&](const OnStep& on_step) { train_dpo(start_, dpo_rows_, {.train = options}, on_step); }).grad_norm);
+  }
+  EXPECT_NEAR(norms[0], norms[1], 1e-5 * norms[0]);
+}
+
+TEST_F(Trainer, DpoStartsAtLogTwo) {
+  const auto report = first_of([&](const OnStep& on_step) {
+    train_dpo(start_, dpo_rows_, {.train = one_step(), .nll_weight = 0.0}, on_step);
+  });
+  EXPECT_NEAR(report.loss, std::log(2.0), 1e-6);
+  EXPECT_NEAR(report.metrics.at("margin"), 0.0, 1e-5);
+}
+
+TEST_F(Trainer, DpoAddsTheLikelihoodOfChosenResponsesByTokenOrBySequence) {
+  double by_sequence = 0.0, sum = 0.0, count = 0.0;
+  for (const auto& made : dpo_rows_) {
+    const auto log_probs = model::log_probs(*start_, made.row);
+    double own = 0.0, tokens = 0.0;
+    for (std::size_t i = 0; i < log_probs.size(); ++i) {
+      own -= log_probs[i] * made.likelihood[i];
+      tokens += made.likelihood[i];
+    }
+    by_sequence += own / tokens / static_cast<double>(dpo_rows_.size());
+    sum += own;
+    count += tokens;
+  }
+  const auto loss = [&](NllAverage average) {
+    DpoOptions options{.train = one_step(), .nll_weight = 0.2, .nll_average = average};
+    return first_of([&](const OnStep& on_step) { train_dpo(start_, dpo_rows_, options, on_step); }).loss;
+  };
+  EXPECT_NEAR(loss(NllAverage::kPerSequence), std::log(2.0) + 0.2 * by_sequence, 1e-5);
+  EXPECT_NEAR(loss(NllAverage::kPerToken), std::log(2.0) + 0.2 * sum / count, 1e-5);
+}
+
+TEST_F(Trainer, DpoRaisesTheMarginAndTheAccuracy) {
+  StepReport last;
+  DpoOptions options{.train = {.learning_rate = 3e-3, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 30, .rows_per_step = 5}};
+  train_dpo(start_, dpo_rows_, options, [&last](const StepReport& report) { last = report; });
+  EXPECT_GT(last.metrics.at("margin"), 0.5);
+  EXPECT_EQ(last.metrics.at("accuracy"), 1.0);
+}
+
+TEST_F(Trainer, SftLearnsItsRowsAndLeavesTheStartModelAlone) {
+  const auto hash = start_->hash();
+  StepReport last;
+  const auto trained = train_sft(start_, sft_rows_,
+                                 {.learning_rate = 1e-2, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 80, .rows_per_step = 5},
+                                 [&last](const StepReport& report) { last = report; });
+  EXPECT_LT(last.loss, 1.0);
+  EXPECT_NE(trained->hash(), hash);
+  EXPECT_EQ(tiny_model()->hash(), hash);
+  float lowest = 0.0F;
+  for (const auto log_prob : model::log_probs(*start_, sft_rows_[0])) lowest = std::min(lowest, log_prob);
+  EXPECT_LT(lowest, -4.0F) << "the start model is as it was";
+}
+
+TEST_F(Trainer, RewardModelRanksItsRowsAndKeepsItsHead) {
+  StepReport last;
+  RewardOptions options{.train = {.learning_rate = 1e-2, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 60, .rows_per_step = 5}};
+  const auto first = first_of([&](const OnStep& on_step) { train_reward(start_, reward_rows_, {.train = one_step()}, on_step); });
+  EXPECT_NEAR(first.loss, std::log(2.0), 0.05) << "a new head separates nothing yet";
+  const auto trained = train_reward(start_, reward_rows_, options, [&last](const StepReport& report) { last = report; });
+  EXPECT_EQ(trained->config().head.kind, model::HeadKind::kReward);
+  EXPECT_EQ(last.metrics.at("accuracy"), 1.0);
+  for (const auto& row : reward_rows_) {
+    std::vector<std::int64_t> ends;
+    for (const auto& entry : row.learned) ends.push_back(entry.position);
+    const auto rewards = model::scores(*trained, row, ends);
+    EXPECT_GT(rewards[0][0], rewards[1][0]);
+    EXPECT_GT(rewards[1][0], rewards[2][0]);
+  }
+  EXPECT_THROW(train_sft(trained, sft_rows_, one_step()), base::UserError);
+}
+
+TEST_F(Trainer, LanguageModellingLearnsADocument) {
+  const auto rows = document_rows(start_->tokenizer().encode("abababababababababab"));
+  StepReport last;
+  train_lm(start_, rows, {.learning_rate = 1e-2, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 60, .rows_per_step = 1},
+           [&last](const StepReport& report) { last = report; });
+  EXPECT_LT(last.loss, 0.5);
+}
+
+TEST_F(Trainer, BFloat16StaysNearFloat32AndKeepsFloat32Masters) {
+  auto options = one_step();
+  const auto exact = first_of([&](const OnStep& on_step) { train_sft(start_, sft_rows_, options, on_step); });
+  options.compute_type = model::ComputeType::kBFloat16;
+  ModelPointer trained;
+  const auto rounded = first_of([&](const OnStep& on_step) { trained = train_sft(start_, sft_rows_, options, on_step); });
+  EXPECT_NEAR(rounded.loss, exact.loss, 1e-2 * exact.loss);
+  EXPECT_NEAR(rounded.grad_norm, exact.grad_norm, 3e-2 * exact.grad_norm);
+  EXPECT_EQ(trained->compute_type(), model::ComputeType::kBFloat16);
+  // Steps far below bfloat16's resolution add up in the masters.
+  options.learning_rate = 1e-5;
+  options.schedule.shape = Schedule::Shape::kConstant;
+  options.steps = 60;
+  std::vector<double> losses;
+  train_sft(start_, sft_rows_, options, [&losses](const StepReport& report) { losses.push_back(report.loss); });
+  EXPECT_LT(losses.back(), losses.front() - 1e-3);
+}
+
+/// What stops a run in a test, as a kill would.
+struct Stopped {};
+
+TEST_F(Trainer, AResumedRunRepeatsTheUninterruptedOneBitForBit) {
+  DpoOptions options{.train = {.learning_rate = 1e-3, .schedule = {.warmup_steps = 2}, .steps = 9, .rows_per_step = 2, .seed = 3}};
+  std::vector<StepReport> whole;
+  const auto expected = train_dpo(start_, dpo_rows_, options, [&whole](const StepReport& report) { whole.push_back(report); });
+
+  options.train.checkpoint_folder = folder_;
+  options.train.checkpoint_every = 2;
+  std::vector<StepReport> parts;
+  EXPECT_THROW(train_dpo(start_, dpo_rows_, options,
+                         [](const StepReport& report) {
+                           if (report.step == 5) throw Stopped();
+                         }),
+               Stopped);
+  const auto resumed = train_dpo(start_, dpo_rows_, options, [&parts](const StepReport& report) { parts.push_back(report); });
+  ASSERT_EQ(parts.size(), 5U) << "the checkpoint after step 4 is the newest";
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    EXPECT_EQ(parts[i].step, whole[i + 4].step);
+    EXPECT_EQ(parts[i].loss, whole[i + 4].loss);
+    EXPECT_EQ(parts[i].grad_norm, whole[i + 4].grad_norm);
+    EXPECT_EQ(parts[i].metrics, whole[i + 4].metrics);
+  }
+  EXPECT_EQ(resumed->hash(), expected->hash());
+  // A finished run gives its result again without a step.
+  parts.clear();
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options, [&parts](const StepReport& report) { parts.push_back(report); })->hash(), expected->hash());
+  EXPECT_TRUE(parts.empty());
+}
+
+TEST_F(Trainer, ACheckpointOfAnotherRunIsRefused) {
+  auto options = one_step();
+  options.checkpoint_folder = folder_;
+  train_sft(start_, sft_rows_, options);
+  options.learning_rate = 2e-3;
+  try {
+    train_sft(start_, sft_rows_, options);
+    FAIL() << "another learning rate was taken for the same run";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("belongs to a run with other rows, options or start model"));
+  }
+}
+
+TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
+  const auto message = [&](std::span<const model::TokenRow> rows, const TrainOptions& options) -> std::string {
+    try {
+      train_sft(start_, rows, options);
+    } catch (const base::UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(message({}, one_step()), HasSubstr("no rows"));
+  std::vector<model::TokenRow> foreign{model::score_all(std::vector{text::TokenId{5}, text::TokenId{70000}})};
+  EXPECT_THAT(message(foreign, one_step()), HasSubstr("token 70000"));
+  std::vector<model::TokenRow> silent{sft_rows_[0]};
+  silent[0].learned.clear();
+  EXPECT_THAT(message(silent, one_step()), HasSubstr("Row 1 has nothing to learn"));
+  std::vector<model::TokenRow> longer{model::score_all(std::vector<text::TokenId>(3000, text::TokenId{65}))};
+  EXPECT_THAT(message(longer, one_step()), HasSubstr("position 2048"));
+  auto options = one_step();
+  options.learning_rate = 0;
+  EXPECT_THAT(message(sft_rows_, options), HasSubstr("learning_rate = 0"));
+  EXPECT_THROW(train_dpo(start_, dpo_rows_, {.beta = 0}), base::UserError);
+  EXPECT_THROW(train_dpo(start_, dpo_rows_, {.label_smoothing = 0.5}), base::UserError);
+  EXPECT_THROW(train_reward(start_, reward_rows_, {.centring = -1}), base::UserError);
+}
+
+TEST_F(Trainer, ALossThatIsNoLongerFiniteStopsTheRunWithItsStep) {
+  try {
+    train_sft(start_, sft_rows_, {.learning_rate = 1e20, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 9, .rows_per_step = 5});
+    FAIL() << "the run went on";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("sft step 2"));
+  }
+}
+
+/// Compares the gradient that training uses with central differences of the objective along random directions, in float32.
+void expect_gradient(const model::Decoder& start, Objective& objective) {
+  TrainableWeights weights(start, model::ComputeType::kFloat32);
+  std::vector<std::int64_t> indices;
+  std::vector<model::TokenRow> trees;
+  for (std::int64_t i = 0; i < objective.num_trees(); ++i) {
+    indices.push_back(i);
+    trees.push_back(objective.tree(i));
+  }
+  const auto packed = model::pack(trees, 1 << 20);
+  {
+    const at::NoGradGuard no_grad;
+    objective.prepare(start);
+  }
+  objective.begin_step(indices);
+  const auto loss = [&] { return objective.loss(weights.decoder(), packed.rows[0], packed.origin[0]); };
+  weights.backward(loss());
+  const at::NoGradGuard no_grad;
+  for (std::uint64_t direction = 0; direction < 3; ++direction) {
+    base::RandomStream stream(direction, "gradient direction");
+    double slope = 0.0;
+    std::vector<at::Tensor> steps;
+    std::size_t index = 0;
+    for (auto tensor : weights.master_tensors()) {
+      auto step = at::empty(tensor.sizes(), at::kFloat);
+      auto* values = step.mutable_data_ptr<float>();
+      for (std::int64_t i = 0; i < step.numel(); ++i) values[i] = static_cast<float>(stream.normal());
+      slope += (step * weights.gradients()[index++]).sum().item<double>();
+      steps.push_back(step);
+    }
+    constexpr double kStep = 1e-3;
+    const auto moved = [&](double by) {
+      index = 0;
+      for (auto tensor : weights.master_tensors()) tensor.add_(steps[index++], by);
+      return loss().item<double>();
+    };
+    const double up = moved(kStep);
+    const double down = moved(-2 * kStep);
+    moved(kStep);
+    EXPECT_NEAR(slope, (up - down) / (2 * kStep), 0.02 * std::abs(slope) + 2e-3) << "direction " << direction;
+  }
+}
+
+TEST_F(Trainer, GradientsOfEveryObjectiveEqualFiniteDifferences) {
+  const auto sft = make_sft_objective(sft_rows_);
+  expect_gradient(start_->decoder(), *sft);
+  const DpoOptions dpo_options;
+  const auto dpo = make_dpo_objective(dpo_rows_, dpo_options);
+  expect_gradient(start_->decoder(), *dpo);
+  const RewardOptions reward_options;
+  const auto reward = make_reward_objective(reward_rows_, reward_options);
+  expect_gradient(*model::with_head(start_->decoder(), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = 2}), *reward);
+}
+
+}  // namespace
+}  // namespace drover::train
