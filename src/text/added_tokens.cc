@@ -126,10 +126,12 @@ void AddedTokens::split(std::string_view text, Group group, bool parse_special, 
       from = match->end;
       const AddedToken& token = tokens_[static_cast<std::size_t>(match->token)];
       if (token.special && !parse_special) continue;
-      if (match->begin < plain_from) continue;  // eaten by the rstrip of the token before
       if (token.single_word && (word_before(text, match->begin) || word_after(text, match->end))) continue;
-      const std::size_t begin = token.lstrip ? skip_space_back(text, match->begin, plain_from) : match->begin;
       const std::size_t end = token.rstrip ? skip_space(text, match->end) : match->end;
+      std::size_t begin = match->begin;
+      // A match may begin within the blanks that the token before it took along; the reference counts it all the same.
+      if (token.lstrip)
+        begin = begin > plain_from ? skip_space_back(text, begin, plain_from) : std::min(plain_from, end);
       if (begin > plain_from) out.push_back({text.substr(plain_from, begin - plain_from), kNoToken});
       out.push_back({text.substr(begin, end - begin), token.id});
       plain_from = end;

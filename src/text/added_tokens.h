@@ -52,7 +52,8 @@ class AddedTokens {
   /// Whether `split` could find anything at all; false lets callers skip it.
   bool may_split(Group group, bool parse_special) const;
 
-  /// Appends the parts of `text`, in order, views into it, none empty. Plain parts never touch each other.
+  /// Appends the parts of `text`, in order, views into it. Plain parts are not empty and never touch each other. Tokens
+  /// overlap where one begins within the blanks that the one before it took along.
   void split(std::string_view text, Group group, bool parse_special, std::vector<TextPart>& out) const;
 
   const std::vector<AddedToken>& tokens() const { return tokens_; }

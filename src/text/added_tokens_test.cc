@@ -48,6 +48,10 @@ TEST(AddedTokens, SwallowBlanksOnTheSidesThatStrip) {
   EXPECT_THAT(split(tokens, "a \u00a0<mask> b"), ElementsAre("a", "[1  \u00a0<mask>]", " b"));
   EXPECT_THAT(split(tokens, "a <r>  b"), ElementsAre("a ", "[2 <r>  ]", "b"));
   EXPECT_THAT(split(tokens, "<r>  <mask>"), ElementsAre("[2 <r>  ]", "[1 <mask>]"));
+  // Hugging Face tokenizers finds a token of blanks also where they were taken along.
+  const AddedTokens blanks =
+      tokens_of({{.content = "  ", .id = TokenId{3}}, {.content = "<r>", .id = TokenId{2}, .rstrip = true}});
+  EXPECT_THAT(split(blanks, "<r>  x"), ElementsAre("[2 <r>  ]", "[3   ]", "x"));
 }
 
 TEST(AddedTokens, StandAloneWhenSingleWord) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+// A build of the LibTorch rooms alone may lack utf8proc.
+#ifdef DROVER_HAS_UTF8PROC
+
 namespace drover::text {
 namespace {
 
@@ -40,3 +43,5 @@ TEST(NormalForm, SortsALongRunOfMarksQuickly) {
 
 }  // namespace
 }  // namespace drover::text
+
+#endif
