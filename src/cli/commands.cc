@@ -7,6 +7,7 @@ void add_all_commands(const Commands& commands) {
   add_status_command(commands);
   add_trace_command(commands);
   add_report_command(commands);
+  add_train_command(commands);
   add_chat_command(commands);
   add_inspect_command(commands);
   add_tokenize_command(commands);

@@ -16,6 +16,7 @@ void add_run_command(const Commands& commands);
 void add_status_command(const Commands& commands);
 void add_tokenize_command(const Commands& commands);
 void add_trace_command(const Commands& commands);
+void add_train_command(const Commands& commands);
 
 /// All of them, in the order of the help page.
 void add_all_commands(const Commands& commands);

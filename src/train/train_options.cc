@@ -38,7 +38,9 @@ void AdamWOptions::validate() const {
 }
 
 void TrainOptions::validate() const {
-  check_positive("learning_rate", learning_rate);
+  if (!(learning_rate > 0.0 && learning_rate <= 1.0)) {
+    throw UserError("learning_rate = {} is not possible: it must be above 0 and at most 1.", learning_rate);
+  }
   schedule.validate();
   adamw.validate();
   check_not_negative("clip_norm", clip_norm);

@@ -20,7 +20,7 @@ struct AdamWOptions {
 
 /// What every kind of training shares.
 struct TrainOptions {
-  double learning_rate = 1e-5;         ///< peak; > 0 (Llama 3 report: 1e-5 for SFT and DPO)
+  double learning_rate = 1e-5;         ///< peak; in (0, 1] (Llama 3 report: 1e-5 for SFT and DPO)
   Schedule schedule = {};
   AdamWOptions adamw = {};
   double clip_norm = 1.0;              ///< largest global gradient norm; 0 turns clipping off

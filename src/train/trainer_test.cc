@@ -258,17 +258,22 @@ TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
   auto options = one_step();
   options.learning_rate = 0;
   EXPECT_THAT(message(sft_rows_, options), HasSubstr("learning_rate = 0"));
+  options.learning_rate = 1e38;
+  EXPECT_THAT(message(sft_rows_, options), HasSubstr("learning_rate = 1e+38"));
   EXPECT_THROW(train_dpo(start_, dpo_rows_, {.beta = 0}), base::UserError);
   EXPECT_THROW(train_dpo(start_, dpo_rows_, {.label_smoothing = 0.5}), base::UserError);
   EXPECT_THROW(train_reward(start_, reward_rows_, {.centring = -1}), base::UserError);
 }
 
-TEST_F(Trainer, ALossThatIsNoLongerFiniteStopsTheRunWithItsStep) {
+TEST_F(Trainer, ALossThatIsNotFiniteStopsTheRunWithItsStep) {
+  auto parameters = start_->decoder().parameters();
+  for (auto& [name, tensor] : parameters) tensor = tensor.clone().fill_(std::nan(""));
+  const auto broken = start_->with_decoder(std::make_shared<const model::Decoder>(start_->config(), parameters));
   try {
-    train_sft(start_, sft_rows_, {.learning_rate = 1e20, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 9, .rows_per_step = 5});
+    train_sft(broken, sft_rows_, one_step());
     FAIL() << "the run went on";
   } catch (const base::UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("sft step 2"));
+    EXPECT_THAT(error.what(), testing::ContainsRegex("sft step 1: the loss is -?nan"));
   }
 }
 
