@@ -273,7 +273,7 @@ TEST_F(Trainer, ALossThatIsNotFiniteStopsTheRunWithItsStep) {
     train_sft(broken, sft_rows_, one_step());
     FAIL() << "the run went on";
   } catch (const base::UserError& error) {
-    EXPECT_THAT(error.what(), testing::ContainsRegex("sft step 1: the loss is -?nan"));
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("sft step 1: the loss is"), HasSubstr("nan")));
   }
 }
 
