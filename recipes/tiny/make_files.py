@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the files of recipes/tiny.toml: a byte-level tokenizer, planted pre-training text, prompts and a held-out suite.
 
-The task is to add and to subtract small numbers. The pre-training text answers every question several times, rightly only in three of
-ten cases; the other answers are mostly one too high. A model trained on it can do the sums but does not choose the right answers, as a
-pre-trained model knows more than it says. Prompts and suite share no question.
+The task is to add and to subtract small numbers. The pre-training text answers every question ten times: three times with care ("=7",
+right) and seven times without (a bare number: five times one too high, twice any number). A model trained on it can do the sums, but
+mostly does not: as a pre-trained model it knows more than it says. Prompts and suite share no question.
 
     python3 recipes/tiny/make_files.py
 """
@@ -12,7 +12,8 @@ import pathlib
 import random
 
 FOLDER = pathlib.Path(__file__).parent
-ANSWERS = "RRROOOOOWW"  # right, one too high, wrong at random: ten answers a question
+ANSWERS = "CCCOOOOOWW"  # with care, one too high, any number: ten answers a question
+LARGEST = 7
 
 
 def byte_letters():
@@ -49,15 +50,15 @@ def tokenizer():
 
 
 def questions(rng):
-    sums = [(f"{a}+{b}", a + b, "sum") for a in range(10) for b in range(10)]
-    differences = [(f"{a}-{b}", a - b, "difference") for a in range(10) for b in range(a + 1)]
+    sums = [(f"{a}+{b}", a + b, "sum") for a in range(LARGEST + 1) for b in range(LARGEST + 1)]
+    differences = [(f"{a}-{b}", a - b, "difference") for a in range(LARGEST + 1) for b in range(a + 1)]
     every = sums + differences
     rng.shuffle(every)
     return every
 
 
 def planted_answer(kind, value, rng):
-    return {"R": value, "O": value + 1, "W": rng.randrange(19)}[kind]
+    return {"C": f"={value}", "O": str(value + 1), "W": str(rng.randrange(2 * LARGEST + 1))}[kind]
 
 
 def write_rows(name, rows):
@@ -69,10 +70,10 @@ def write_rows(name, rows):
 def main():
     rng = random.Random(20240726)
     every = questions(rng)
-    suite, prompts = every[:60], every[60:108]
-    ask = lambda text: {"role": "user", "content": text}
+    prompts, suite = every[:40], every[40:]
+    ask = lambda question: {"role": "user", "content": question}
     checked = lambda row: {"messages": [ask(row[0])], "checker": "numeric", "expected": str(row[1]), "tags": [row[2]]}
-    text = [{"messages": [ask(question), {"role": "assistant", "content": str(planted_answer(kind, value, rng))}]}
+    text = [{"messages": [ask(question), {"role": "assistant", "content": planted_answer(kind, value, rng)}]}
             for question, value, _ in every for kind in ANSWERS]
     rng.shuffle(text)
     write_rows("text.jsonl", text)

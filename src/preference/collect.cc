@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/content_hash.h"
 #include "base/error.h"
 #include "base/random_stream.h"
 
@@ -30,10 +31,6 @@ Collected collect_comparisons(std::span<const ledger::PromptId> prompts,
         "Comparisons need replies of two different models, but {} is deployed; name two in models.bootstrap.",
         responders.size());
   }
-  const evaluate::ReplyPlan replies_plan{.stage = plan.stage,
-                                         .sampling = plan.sampling,
-                                         .num_replies = plan.comparisons_per_prompt,
-                                         .prompts_per_batch = plan.prompts_per_batch};
   // Which two models meet on a prompt does not depend on what they answer, so each model answers all of its prompts at
   // once.
   std::vector<Pair> pairs;
@@ -45,6 +42,17 @@ Collected collect_comparisons(std::span<const ledger::PromptId> prompts,
   }
   std::vector<std::map<ledger::PromptId, std::vector<ledger::GenerationId>>> replies(responders.size());
   for (std::size_t model = 0; model < responders.size(); ++model) {
+    evaluate::ReplyPlan replies_plan{.stage = plan.stage,
+                                     .sampling = plan.sampling,
+                                     .num_replies = plan.comparisons_per_prompt,
+                                     .prompts_per_batch = plan.prompts_per_batch};
+    // The same random numbers would draw the same reply from two similar models, and there would be nothing to compare.
+    replies_plan.sampling.seed = base::FieldHasher()
+                                     .add(static_cast<std::int64_t>(plan.seed))
+                                     .add(responders[model].generator->model_name())
+                                     .finish()
+                                     .low >>
+                                 1U;
     const auto found =
         evaluate::recorded_replies(responders[model], prompts_of[model], replies_plan, ledger, on_progress);
     for (std::size_t i = 0; i < found.size(); ++i) replies[model][prompts_of[model][i]] = found[i];

@@ -1,0 +1,106 @@
+#include "evaluate/suite.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "evaluate/scripted_generator_test.h"
+
+namespace drover::evaluate {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class SuiteTest : public ::testing::Test {
+ protected:
+  SuiteTest() : folder_(std::filesystem::path(::testing::TempDir()) / fmt::format("drover-suite-{}", getpid())) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~SuiteTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string refusal(const std::string& lines) const {
+    std::ofstream(folder_ / "prompts.jsonl") << lines;
+    try {
+      read_prompts(folder_ / "prompts.jsonl", "test", "");
+    } catch (const base::UserError& error) {
+      return error.what();
+    }
+    return "no refusal";
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(SuiteTest, CountsRightAnswersAndTakesACutOneForWrong) {
+  ledger::Ledger ledger(folder_ / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
+  ScriptedGenerator model("m", [](const std::string& asked, std::int64_t) {
+    return asked == "1+1" ? "2" : asked == "2+2" ? "4..." : "9";
+  });
+  const Suite suite{"sums", {question("1+1", "2"), question("2+2", "4"), question("3+3", "6")}};
+  const auto score = score_on(suite, {&model, "tokenizer"}, {.stage = "key", .sampling = {}}, ledger);
+  EXPECT_THAT(score.is_right, ElementsAre(true, false, false));
+  EXPECT_DOUBLE_EQ(score.accuracy, 1.0 / 3);
+  const auto metric = ledger.metrics_of("key").at(0);
+  EXPECT_EQ(metric.subject, "sums m");
+  EXPECT_EQ(metric.low, score.interval.low);
+  const auto replies = ledger.generations_of("key");
+  EXPECT_EQ(ledger.checked_answers_of(replies.at(1)).at(0).reason, "the reply was cut");
+}
+
+TEST_F(SuiteTest, RecordedRepliesAreNotSampledAgain) {
+  ledger::Ledger ledger(folder_ / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
+  std::vector<ledger::PromptId> prompts;
+  for (int i = 0; i < 5; ++i) prompts.push_back(ledger.add(question(std::to_string(i), "0")));
+  ScriptedGenerator model(
+      "m", [](const std::string& asked, std::int64_t sample) { return asked + " " + std::to_string(sample); });
+  const ReplyPlan plan{.stage = "key", .sampling = {}, .num_replies = 3, .prompts_per_batch = 2};
+  // The run stops after the first of three batches.
+  struct Killed {};
+  const auto kill_after_first = [](const base::Progress&) { throw Killed(); };
+  EXPECT_THROW(recorded_replies({&model, "t"}, prompts, plan, ledger, kill_after_first), Killed);
+  EXPECT_EQ(model.num_requests, 2);
+  const auto replies = recorded_replies({&model, "t"}, prompts, plan, ledger);
+  EXPECT_EQ(model.num_requests, 5);
+  ASSERT_EQ(replies.size(), 5U);
+  EXPECT_EQ(text_of(ledger.find(replies[4].at(2))->reply), "4 2");
+  recorded_replies({&model, "t"}, prompts, plan, ledger);
+  EXPECT_EQ(model.num_requests, 5);
+}
+
+TEST_F(SuiteTest, ReadsPromptsWithTheirAnswers) {
+  std::ofstream(folder_ / "prompts.jsonl")
+      << R"({"messages":[{"role":"user","content":"3+4"}],"checker":"numeric","expected":7,"tags":["sum"],"difficulty":0.5})"
+      << "\n\n"
+      << R"({"messages":[{"role":"user","content":"Tell me a story."}]})" << "\n";
+  const auto prompts = read_prompts(folder_ / "prompts.jsonl", "mine", "CC0-1.0");
+  ASSERT_EQ(prompts.size(), 2U);
+  EXPECT_EQ(prompts[0].expected, "7");
+  EXPECT_THAT(prompts[0].tags, ElementsAre("sum"));
+  EXPECT_EQ(prompts[0].difficulty, 0.5);
+  EXPECT_EQ(prompts[1].source, "mine");
+  EXPECT_TRUE(prompts[1].checker.empty());
+}
+
+TEST_F(SuiteTest, RefusesBadPromptsWithTheirLine) {
+  const std::string good = R"({"messages":[{"role":"user","content":"3+4"}],"checker":"numeric","expected":"7"})";
+  EXPECT_THAT(refusal("{\"messages\""), HasSubstr("line 1: not JSON"));
+  EXPECT_THAT(refusal(good + "\n" + good), HasSubstr("line 2: the same prompt"));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"}],"checker":"numerical","expected":"7"})"),
+              HasSubstr("no checker named 'numerical'"));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"}],"checker":"numeric"})"),
+              HasSubstr("come together"));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"}],"checker":"numeric","expected":"seven"})"),
+              HasSubstr("holds no number"));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]})"),
+              HasSubstr("must end with a message of the user"));
+  EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"}],"difficulty":3})"), HasSubstr("from 0 to 1"));
+  EXPECT_THAT(refusal("\n"), HasSubstr("holds no prompts"));
+}
+
+}  // namespace
+}  // namespace drover::evaluate

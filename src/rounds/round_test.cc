@@ -1,0 +1,222 @@
+#include "rounds/round.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <map>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random_stream.h"
+#include "ledger/ledger.h"
+
+namespace drover::rounds {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+/// The tiny recipe with a smaller model and fewer steps: it need not become good here, only to run.
+Recipe small_recipe(const std::vector<std::pair<std::string, std::string>>& changes = {}) {
+  const auto file = std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes" / "tiny.toml";
+  auto text = base::read_file(file);
+  text = replaced(text, "hidden_size = 64", "hidden_size = 16");
+  text = replaced(text, "intermediate_size = 128", "intermediate_size = 32");
+  text = replaced(text, "steps = 900", "steps = 60");
+  text = replaced(text, "replies_per_prompt = 10", "replies_per_prompt = 4");
+  text = replaced(text, "comparisons_per_prompt = 4", "comparisons_per_prompt = 6");
+  for (const auto& [from, to] : changes) {
+    EXPECT_THAT(text, HasSubstr(from));
+    text = replaced(text, from, to);
+  }
+  return parse_recipe(text, file);
+}
+
+class RoundTest : public ::testing::Test {
+ protected:
+  RoundTest() : folder_(std::filesystem::path(::testing::TempDir()) / fmt::format("drover-round-{}", getpid())) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~RoundTest() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path home(const std::string& name) const { return folder_ / name; }
+
+  /// Runs a recipe and returns what happened to each stage.
+  std::map<std::string, StageEvent::Kind> run(const Recipe& recipe, const std::string& name,
+                                              const std::string& last = "") {
+    std::map<std::string, StageEvent::Kind> events;
+    outcome_ = run_recipe(
+        recipe, {.home = home(name), .last_stage = last, .on_progress = {}, .on_stage = [&](const StageEvent& event) {
+                   if (event.kind != StageEvent::Kind::kBegun) events[event.name] = event.kind;
+                 }});
+    return events;
+  }
+
+  static std::vector<std::string> done_anew(const std::map<std::string, StageEvent::Kind>& events) {
+    std::vector<std::string> names;
+    for (const auto& [name, kind] : events) {
+      if (kind == StageEvent::Kind::kFinished) names.push_back(name);
+    }
+    return names;
+  }
+
+  std::filesystem::path folder_;
+  RunOutcome outcome_;
+};
+
+TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
+  const auto recipe = small_recipe();
+  const auto events = run(recipe, "home");
+  EXPECT_EQ(done_anew(events).size(), 11U);  // two start models and their scores, then eight stages
+  ledger::Ledger ledger(home("home") / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::map<std::string, std::string> key_of_stage;
+  for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run))
+    key_of_stage[ledger.find_stage(key)->name] = key;
+
+  for (const auto id : ledger.comparisons_of(key_of_stage["round 1 / collect"])) {
+    const auto comparison = ledger.find(id);
+    EXPECT_NE(ledger.find(comparison->preferred)->model, ledger.find(comparison->other)->model);
+  }
+  // Rejection sampling keeps the reply with the highest score and never one that was cut.
+  std::map<ledger::PromptId, std::pair<double, double>> kept_and_best;
+  for (const auto& decision : ledger.decisions_of(key_of_stage["round 1 / reject"])) {
+    const auto generation = ledger.find(decision.generation);
+    const auto scores = ledger.scores_of(decision.generation);
+    if (scores.empty()) {
+      EXPECT_FALSE(decision.is_kept);
+      continue;
+    }
+    EXPECT_NE(generation->reply.back().ending, chat::Ending::kCut);
+    auto& [kept, best] = kept_and_best.try_emplace(generation->prompt, -1e9, -1e9).first->second;
+    if (decision.is_kept) kept = scores[0].value;
+    best = std::max(best, scores[0].value);
+  }
+  EXPECT_FALSE(kept_and_best.empty());
+  for (const auto& [prompt, scores] : kept_and_best) EXPECT_EQ(scores.first, scores.second);
+
+  const auto sft = ledger.models_of(key_of_stage["round 1 / sft"]);
+  ASSERT_EQ(sft.size(), 3U);  // two variants and their average
+  EXPECT_EQ(sft[2].made_by, "average");
+  EXPECT_EQ(sft[2].parents.at(0).weight, 0.5);
+  EXPECT_EQ(sft[0].parents.at(0).hash, sft[1].parents.at(0).hash);  // both from the pre-trained checkpoint
+  const auto dpo = ledger.models_of(key_of_stage["round 1 / dpo"]);
+  EXPECT_EQ(dpo.at(0).parents.at(0).hash, sft[2].hash);
+  EXPECT_EQ(outcome_.deployed.average.hash, dpo.back().hash);
+  EXPECT_EQ(outcome_.deployed.variants.size(), 3U);  // two different models can answer in the next round
+  EXPECT_FALSE(ledger.training_rows_of(key_of_stage["round 1 / dpo"]).empty());
+}
+
+TEST_F(RoundTest, AChangedOptionRepeatsExactlyWhatDependsOnIt) {
+  run(small_recipe(), "home");
+  EXPECT_THAT(done_anew(run(small_recipe(), "home")), IsEmpty());
+  // beta belongs to DPO: what stands before it is found.
+  EXPECT_THAT(done_anew(run(small_recipe({{"[dpo]\n", "[dpo]\nbeta = 0.3\n"}}), "home")),
+              ::testing::ElementsAre("round 1 / choose", "round 1 / dpo", "round 1 / evaluate"));
+  // Back to the first recipe: everything is still there.
+  EXPECT_THAT(done_anew(run(small_recipe(), "home")), IsEmpty());
+  // A speed option changes nothing.
+  EXPECT_THAT(done_anew(run(small_recipe({{"[sft]\ntrain = {", "[sft]\ntrain = { packed_tokens = 1024,"}}), "home")),
+              IsEmpty());
+}
+
+TEST_F(RoundTest, DoesDamagedWorkAgain) {
+  run(small_recipe(), "home", "sft");
+  EXPECT_EQ(outcome_.stopped_after, "round 1 / sft");
+  for (const auto& folder : std::filesystem::directory_iterator(home("home") / "models")) {
+    if (folder.path().filename().string().starts_with("round-1-sft-1"))
+      std::filesystem::resize_file(folder.path() / "model.safetensors", 100);
+  }
+  EXPECT_THAT(done_anew(run(small_recipe(), "home", "sft")), ::testing::ElementsAre("round 1 / sft"));
+}
+
+std::map<std::string, std::string> model_files(const std::filesystem::path& home) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(home / "models"))
+    files[entry.path().filename().string()] = hash_of_files(entry.path());
+  return files;
+}
+
+TEST_F(RoundTest, AKilledAndResumedRunLeavesTheSameModelsByteForByte) {
+  const auto recipe = small_recipe();
+  const auto begun = std::chrono::steady_clock::now();
+  run(recipe, "whole");
+  const auto whole = std::chrono::steady_clock::now() - begun;
+  base::RandomStream random(5, "kill");
+  for (int kill_number = 0; kill_number < 4; ++kill_number) {
+    const pid_t child = fork();
+    if (child == 0) {
+      // A fresh process image, because LibTorch's threads do not survive fork.
+      const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+      setenv("DROVER_ROUND_TEST_HOME", home("killed").c_str(), 1);
+      execl(self.c_str(), self.c_str(), "--gtest_filter=RunInHome.*", "--gtest_also_run_disabled_tests",
+            "--gtest_brief=1", nullptr);
+      _exit(127);
+    }
+    std::this_thread::sleep_for(whole * (0.2 + 0.6 * random.uniform()));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+  run(recipe, "killed");
+  EXPECT_EQ(model_files(home("killed")), model_files(home("whole")));
+  EXPECT_THAT(model_files(home("whole")), Not(IsEmpty()));
+}
+
+// Not a test: the process that the test above kills.
+TEST(RunInHome, DISABLED_RunsTheSmallRecipe) {
+  const char* home = std::getenv("DROVER_ROUND_TEST_HOME");
+  if (home == nullptr) GTEST_SKIP();
+  run_recipe(small_recipe(), {.home = home, .last_stage = {}, .on_progress = {}, .on_stage = {}});
+}
+
+TEST_F(RoundTest, AnInterruptionLeavesAHomeThatResumes) {
+  struct Interrupted {};
+  int calls = 0;
+  const auto interrupt = [&](const base::Progress& progress) {
+    if (progress.what == "round 1 sft 2" && ++calls == 3) throw Interrupted();
+  };
+  EXPECT_THROW(
+      run_recipe(small_recipe(), {.home = home("home"), .last_stage = {}, .on_progress = interrupt, .on_stage = {}}),
+      Interrupted);
+  EXPECT_THAT(done_anew(run(small_recipe(), "home")),
+              ::testing::ElementsAre("round 1 / choose", "round 1 / dpo", "round 1 / evaluate", "round 1 / sft"));
+}
+
+TEST_F(RoundTest, RefusesSuitePromptsAmongTheTrainingPrompts) {
+  const auto recipe = small_recipe({{"file = \"tiny/suite.jsonl\"", "file = \"tiny/prompts.jsonl\""}});
+  try {
+    run(recipe, "home");
+    FAIL();
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("must be held out"));
+  }
+}
+
+TEST(StageKey, DependsOnEveryPartOfTheRequest) {
+  const StageRequest request{.name = "sft", .revision = 1, .inputs = {{"mix", "a"}}, .options = "{}", .seed = 1};
+  std::vector<StageRequest> others(5, request);
+  others[0].name = "dpo";
+  others[1].revision = 2;
+  others[2].inputs[0].second = "b";
+  others[3].options = "{\"steps\":1}";
+  others[4].seed = 2;
+  std::set<std::string> keys = {key_of(request)};
+  for (const auto& other : others) keys.insert(key_of(other));
+  EXPECT_EQ(keys.size(), 6U);
+  EXPECT_EQ(key_of(request), key_of(StageRequest(request)));
+}
+
+}  // namespace
+}  // namespace drover::rounds
