@@ -43,6 +43,30 @@ bool is_younger(char32_t code_point) {
   return after != std::begin(kYoungerThanReference) && code_point <= (after - 1)->last;
 }
 
+/// Whether a character alone may not be in composed form, or may change what stands before it. Errs on the careful
+/// side: of the marks many would be harmless.
+bool may_need_composing(char32_t code_point) {
+  if (code_point < 0x300) return false;
+  if (char_class_of(code_point) & char_class::kMark) return true;
+  if (code_point >= 0x1161 && code_point <= 0x11FF) return true;  // vowels and final consonants of Hangul
+  const utf8proc_property_t* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(code_point));
+  const bool decomposes = property->decomp_seqindex != UINT16_MAX && property->decomp_type == 0;
+  // Of what decomposes, only pairs that may be composed again are composed already; from the compatibility ideographs
+  // on (whose single characters utf8proc may store as pairs) nothing common is.
+  const bool is_single = property->decomp_seqindex >> 13 == 0;
+  return decomposes && (property->comp_exclusion || is_single || code_point >= 0xF900);
+}
+
+bool is_surely_composed(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  for (const char* position = text.data(); position < end;) {
+    const DecodedCharacter character = decode_character(position, end);
+    if (may_need_composing(character.code_point)) return false;
+    position += character.length;
+  }
+  return true;
+}
+
 utf8proc_option_t options_of(NormalForm form) {
   int options = UTF8PROC_STABLE;
   options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
@@ -104,6 +128,7 @@ std::optional<std::string> normalise(std::string_view text, NormalForm form) {
   const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
   if (ascii || !is_valid_utf8(text)) return std::nullopt;
 #ifdef DROVER_HAS_UTF8PROC
+  if (form == NormalForm::kNfc && is_surely_composed(text)) return std::nullopt;
   const utf8proc_option_t options = options_of(form);
   std::string normal;
   const char* segment = text.data();

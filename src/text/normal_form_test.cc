@@ -2,8 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <memory>
+
+#include "text/unicode.h"
+
 // A build of the LibTorch rooms alone may lack utf8proc.
 #ifdef DROVER_HAS_UTF8PROC
+
+#include <utf8proc.h>
 
 namespace drover::text {
 namespace {
@@ -21,6 +28,23 @@ TEST(NormalForm, LeavesNormalAndInvalidTextAlone) {
   EXPECT_EQ(normalise("plain", NormalForm::kNfc), std::nullopt);
   EXPECT_EQ(normalise("\u00e9", NormalForm::kNfc), std::nullopt);
   EXPECT_EQ(normalise("e\u0301\xFF", NormalForm::kNfc), std::nullopt);
+}
+
+// Every character alone: the short cut for text that is composed already must not hide one that utf8proc changes.
+TEST(NormalForm, ComposesEachCharacterAsUtf8procDoes) {
+  int changed = 0;
+  for (char32_t code_point = 0x80; code_point < 0x30000; ++code_point) {
+    if (code_point >= 0xD800 && code_point < 0xE000) continue;
+    std::string text;
+    append_utf8(code_point, text);
+    const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> expected(
+        utf8proc_NFC(reinterpret_cast<const utf8proc_uint8_t*>(text.c_str())), &std::free);
+    const std::string normal = normalise(text, NormalForm::kNfc).value_or(text);
+    ASSERT_EQ(normal, reinterpret_cast<const char*>(expected.get()))
+        << "U+" << std::hex << static_cast<unsigned>(code_point);
+    changed += normal != text;
+  }
+  EXPECT_GT(changed, 1000);  // the compatibility ideographs
 }
 
 // Hugging Face tokenizers 0.23: NFC().normalize_str("a\u0345\u08D3") keeps the order, though U+08D3 has the class 220
