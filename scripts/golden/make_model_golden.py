@@ -39,10 +39,10 @@ def randomise(model, seed):
 
 
 def save(model, folder, wide=False):
-    """Values are those of bfloat16, so most models are stored so (half the size) and computed in float32."""
+    """Values are those of bfloat16, so most models are stored so (half the size). Only after the float32 computation: the conversion
+    rounds the rotary frequencies, too."""
     (model if wide else model.bfloat16()).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
-    model.float()
 
 
 def make_tiny():
@@ -52,18 +52,18 @@ def make_tiny():
         shutil.rmtree(folder, ignore_errors=True)
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **{**base, **extra}), attn_implementation="eager").float().eval()
         randomise(model, index)
-        save(model, folder, wide=name == "llama")
         with torch.no_grad():
             logits = model(tokens).logits[0]
+        save(model, folder, wide=name == "llama")
         save_file({"tokens": tokens[0].int(), "logits": logits.contiguous()}, str(folder / "golden.safetensors"))
     folder = root / "llama_reward"
     shutil.rmtree(folder, ignore_errors=True)
     config = AutoConfig.for_model("llama", **base, num_labels=1, pad_token_id=0)
     model = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").float().eval()
     randomise(model, 99)
-    save(model, folder)
     with torch.no_grad():
         score = model(tokens).logits[0]
+    save(model, folder)
     save_file({"tokens": tokens[0].int(), "score": score.contiguous()}, str(folder / "golden.safetensors"))
 
 
@@ -103,10 +103,10 @@ def make_encoder():
                            type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2)
     model = RobertaModel(config, add_pooling_layer=False).float().eval()
     randomise(model, 7)
-    save(model, folder)
     tokens = torch.randint(3, 96, (1, 20), generator=torch.Generator().manual_seed(6))
     with torch.no_grad():
         hidden = model(tokens).last_hidden_state[0]
+    save(model, folder)
     save_file({"tokens": tokens[0].int(), "mean": hidden.mean(0).contiguous()}, str(folder / "golden.safetensors"))
 
 
