@@ -5,6 +5,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "chat/assistant_turn.h"
 #include "evaluate/recorded_replies.h"
 
 namespace drover::rounds {
@@ -23,9 +24,15 @@ FactSet clean_replies(Workspace& work, const std::string& stage, const FactSet& 
     const auto question = evaluate::text_of(prompt->dialog.messages);
     std::string rule;
     std::string reason;
+    auto dialog = prompt->dialog;
+    dialog.messages.insert(dialog.messages.end(), generation->reply.begin(), generation->reply.end());
+    const auto nothing = chat::nothing_to_learn(dialog);
     if (evaluate::is_cut(*generation)) {
       rule = "cut reply";
       reason = "it has no end that could be learned";
+    } else if (nothing) {
+      rule = "nothing to learn";
+      reason = *nothing;
     } else if (section.drop_malformed && !generation->fault.empty()) {
       rule = "malformed reply";
       reason = generation->fault;

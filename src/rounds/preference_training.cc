@@ -9,28 +9,53 @@
 namespace drover::rounds {
 namespace {
 
-// Comparisons that are clear enough, and what a trainer records about each.
-struct ClearComparisons {
-  std::vector<chat::PreferenceRow> rows;
+// Rows for a trainer, and what is recorded about each.
+template <typename Row>
+struct ClearRows {
+  std::vector<Row> rows;
   std::vector<ledger::TrainingRow> records;
 };
 
-ClearComparisons clear_comparisons(const Workspace& work, const std::vector<FactSet>& comparisons,
-                                   const std::string& lowest_level, const std::string& stage, const std::string& kind) {
+// The comparisons that are clear enough. A comparison that gives no row (an empty reply leaves DPO nothing to count) is
+// left out and counted as the metric "refused rows".
+template <typename Row, typename MakeRow>
+ClearRows<Row> clear_rows(const Workspace& work, const std::vector<FactSet>& comparisons,
+                          const std::string& lowest_level, const std::string& stage, const std::string& kind,
+                          const MakeRow& make_row) {
   const auto lowest = *chat::preference_level_of(lowest_level);
-  ClearComparisons clear;
+  ClearRows<Row> clear;
+  std::int64_t num_refused = 0;
   for (const auto& set : comparisons) {
     for (const auto id : work.ledger.comparisons_of(set.stage)) {
       const auto comparison = work.ledger.find(id);
       if (comparison->level < lowest) continue;
-      clear.rows.push_back(preference::preference_row(*comparison, work.ledger));
+      try {
+        clear.rows.push_back(make_row(preference::preference_row(*comparison, work.ledger)));
+      } catch (const base::UserError&) {
+        ++num_refused;
+        continue;
+      }
       clear.records.push_back({.stage = stage,
                                .ordinal = static_cast<std::int64_t>(clear.records.size()),
                                .kind = kind,
                                .generations = {comparison->preferred, comparison->other}});
     }
   }
+  work.ledger.add(ledger::Metric{.stage = stage,
+                                 .name = "refused rows",
+                                 .subject = kind,
+                                 .step = 0,
+                                 .value = static_cast<double>(num_refused),
+                                 .low = {},
+                                 .high = {}});
   return clear;
+}
+
+template <typename Row>
+std::vector<Row> chosen_rows(const std::vector<Row>& rows, const std::vector<std::size_t>& chosen) {
+  std::vector<Row> some;
+  for (const auto i : chosen) some.push_back(rows[i]);
+  return some;
 }
 
 }  // namespace
@@ -38,39 +63,36 @@ ClearComparisons clear_comparisons(const Workspace& work, const std::vector<Fact
 ModelSet train_reward_models(Workspace& work, const std::string& stage, const std::string& label,
                              const ModelRef& pretrained, const std::vector<FactSet>& comparisons) {
   const auto& section = work.recipe.reward;
-  const auto clear = clear_comparisons(work, comparisons, section.lowest_level, stage, "reward");
   const auto format = work.format(*work.load(pretrained));
+  const auto clear = clear_rows<model::TokenRow>(
+      work, comparisons, section.lowest_level, stage, "reward", [&](const chat::PreferenceRow& row) {
+        return train::reward_row(*format, row, {.max_tokens = section.train.max_tokens});
+      });
   // Heads that begin at different places cannot be averaged, so all variants share the first one.
   const auto head_seed = work.seed(label + " reward head");
-  return train_variants(
-      work, stage, label, "reward", pretrained, clear.records, section.train, key_text(section),
-      [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
-        std::vector<model::TokenRow> rows;
-        for (const auto i : chosen) {
-          rows.push_back(train::reward_row(*format, clear.rows[i], {.max_tokens = section.train.max_tokens}));
-        }
-        return train::train_reward(start, rows, {.train = options, .head_seed = head_seed}, on_step);
-      });
+  return train_variants(work, stage, label, "reward", pretrained, clear.records, section.train, key_text(section),
+                        [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
+                          return train::train_reward(start, chosen_rows(clear.rows, chosen),
+                                                     {.train = options, .head_seed = head_seed}, on_step);
+                        });
 }
 
 ModelSet train_dpo_variants(Workspace& work, const std::string& stage, const std::string& label, const ModelRef& tuned,
                             const FactSet& comparisons) {
   const auto& section = work.recipe.dpo;
-  const auto clear = clear_comparisons(work, {comparisons}, section.lowest_level, stage, "dpo");
   const auto format = work.format(*work.load(tuned));
+  const train::DpoRowOptions row_options{.rows = {.max_tokens = section.train.max_tokens},
+                                         .mask_format_tokens = section.mask_format_tokens};
+  const auto clear = clear_rows<train::DpoRow>(
+      work, {comparisons}, section.lowest_level, stage, "dpo",
+      [&](const chat::PreferenceRow& row) { return train::dpo_row(*format, row, row_options); });
   return train_variants(work, stage, label, "dpo", tuned, clear.records, section.train, key_text(section),
                         [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
-                          std::vector<train::DpoRow> rows;
-                          for (const auto i : chosen) {
-                            rows.push_back(train::dpo_row(*format, clear.rows[i],
-                                                          {.rows = {.max_tokens = section.train.max_tokens},
-                                                           .mask_format_tokens = section.mask_format_tokens}));
-                          }
                           train::DpoOptions dpo;
                           dpo.train = options;
                           dpo.beta = section.beta;
                           dpo.nll_weight = section.nll_weight;
-                          return train::train_dpo(start, rows, dpo, on_step);
+                          return train::train_dpo(start, chosen_rows(clear.rows, chosen), dpo, on_step);
                         });
 }
 

@@ -46,7 +46,8 @@ TEST(Recipe, RefusesUnknownKeysWithTheLineAndTheNearestKey) {
   EXPECT_THAT(refusal("replies_per_prompt", "replies_per_promt"),
               AllOf(HasSubstr("tiny.toml, line "), HasSubstr("\"replies_per_promt\" in [reject]"),
                     HasSubstr("did you mean \"replies_per_prompt\"")));
-  EXPECT_THAT(refusal("[sft]", "[stf]"), AllOf(HasSubstr("\"stf\" in the recipe"), HasSubstr("\"sft\"")));
+  EXPECT_THAT(refusal("[collect]", "[colect]"),
+              AllOf(HasSubstr("\"colect\" in the recipe"), HasSubstr("did you mean \"collect\"")));
   EXPECT_THAT(refusal("hidden_size = 64", "hiden_size = 64"), HasSubstr("[start.first]"));
 }
 
@@ -62,7 +63,7 @@ TEST(Recipe, RefusesValuesOfTheWrongKindOrOutOfRange) {
 }
 
 TEST(Recipe, RefusesNamesThatReferToNothing) {
-  EXPECT_THAT(refusal("pretrained = \"first\"", "pretrained = \"frist\""), HasSubstr("did you mean \"first\""));
+  EXPECT_THAT(refusal("pretrained = \"first\"", "pretrained = \"frst\""), HasSubstr("did you mean \"first\""));
   EXPECT_THAT(refusal("[\"first\", \"second\"]", "[\"first\"]"), HasSubstr("two or more models"));
   EXPECT_THAT(refusal("[\"first\", \"second\"]", "[\"first\", \"first\"]"), HasSubstr("names one model twice"));
   EXPECT_THAT(refusal("name = \"tiny\"", "name = \"../tiny\""), HasSubstr("\"name\" must be a word"));

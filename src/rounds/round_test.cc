@@ -165,7 +165,7 @@ TEST_F(RoundTest, AKilledAndResumedRunLeavesTheSameModelsByteForByte) {
             "--gtest_brief=1", nullptr);
       _exit(127);
     }
-    std::this_thread::sleep_for(whole * (0.2 + 0.6 * random.uniform()));
+    std::this_thread::sleep_for(whole * (0.1 + 0.3 * random.uniform()));
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
   }
