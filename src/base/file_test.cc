@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <vector>
@@ -54,6 +55,11 @@ TEST_F(FileTest, MissingFileAndFolderAreTheUsersErrors) {
   EXPECT_THROW(MappedFile(folder_ / "missing"), UserError);
   EXPECT_THROW(MappedFile{folder_}, UserError);
   EXPECT_THROW(for_each_line(folder_, [](std::int64_t, std::string_view) {}), UserError);
+}
+
+TEST_F(FileTest, ANamedPipeIsRefusedWithoutWaitingForAWriter) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THROW(MappedFile(folder_ / "pipe"), UserError);
 }
 
 TEST_F(FileTest, EmptyFileMapsToNoBytes) {

@@ -19,7 +19,8 @@ MappedFile::Mapping::~Mapping() {
 MappedFile::MappedFile(const std::filesystem::path& path) {
   auto mapping = std::make_shared<Mapping>();
   mapping->path = path;
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK a named pipe would wait here for a writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) throw UserError("{} cannot be opened: {}.", path.string(), std::strerror(errno));
   struct stat status {};
   const bool known = ::fstat(descriptor, &status) == 0;
