@@ -87,7 +87,7 @@ void ThreadPool::parallel_for(std::int64_t count, std::int64_t grain,
   DROVER_CHECK(grain > 0, "A piece of work needs at least one item");
   if (count <= 0) return;
   if (inside_pool_work || state_->threads.empty() || count <= grain) {
-    work(0, count);
+    for (std::int64_t begin = 0; begin < count; begin += grain) work(begin, std::min(count, begin + grain));
     return;
   }
   const std::lock_guard turn(state_->one_job);

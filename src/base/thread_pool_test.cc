@@ -36,5 +36,21 @@ TEST(ThreadPool, RunsNestedWorkOnTheCallingThread) {
   EXPECT_EQ(visited.load(), 64);
 }
 
+TEST(ThreadPool, PiecesNeverExceedTheGrainWhicheverThreadRunsThem) {
+  std::atomic<std::int64_t> longest{0};
+  const auto measure = [&](std::int64_t begin, std::int64_t end) {
+    std::int64_t seen = longest.load();
+    while (seen < end - begin && !longest.compare_exchange_weak(seen, end - begin)) {
+    }
+  };
+  ThreadPool alone(1);
+  alone.parallel_for(100, 7, measure);
+  EXPECT_EQ(longest.load(), 7);
+  longest = 0;
+  ThreadPool pool(2);
+  pool.parallel_for(2, 1, [&](std::int64_t, std::int64_t) { pool.parallel_for(100, 7, measure); });
+  EXPECT_EQ(longest.load(), 7);
+}
+
 }  // namespace
 }  // namespace drover::base
