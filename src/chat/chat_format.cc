@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "chat/chatml_family.h"
 #include "chat/inst_formats.h"
 #include "chat/llama_family.h"
-#include "chat/nearest_name.h"
 
 namespace drover::chat {
 namespace {
@@ -66,7 +66,7 @@ std::shared_ptr<const ChatFormat> make_chat_format(std::string_view name, Tokeni
     if (format.name == name) return format.make(std::move(tokenizer));
     names.push_back(format.name);
   }
-  throw base::UserError("Unknown chat format \"{}\"{}; known: {}.", name, suggestion(name, names), fmt::join(names, ", "));
+  throw base::UserError("Unknown chat format \"{}\"{}; known: {}.", name, base::suggestion(name, names), fmt::join(names, ", "));
 }
 
 }  // namespace drover::chat

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "chat/nearest_name.h"
+#include "base/nearest_name.h"
 
 namespace drover::chat {
 
@@ -58,7 +58,7 @@ void CheckedObject::refuse_unknown_keys(std::initializer_list<std::string_view> 
     const bool is_harmless = std::find(harmless.begin(), harmless.end(), key) != harmless.end();
     if (is_harmless && (value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty()))) continue;
     if (is_harmless) fail(fmt::format("the key \"{}\" is only understood when it is empty", key));
-    fail(fmt::format("unknown key \"{}\"{}", key, suggestion(key, std::vector<std::string_view>(known))));
+    fail(fmt::format("unknown key \"{}\"{}", key, base::suggestion(key, std::vector<std::string_view>(known))));
   }
 }
 

@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/nearest_name.h"
 #include "chat/checked_object.h"
 #include "chat/dialog_json.h"
-#include "chat/nearest_name.h"
 #include "chat/share_gpt.h"
 #include "chat/strict_json.h"
 
@@ -41,7 +41,7 @@ RowShape shape_of(const Json& row) {
   if (object.find("prompt") != nullptr) return RowShape::kPrompt;
   std::string hint;
   for (const auto& item : row.items()) {
-    if (hint.empty()) hint = suggestion(item.key(), kRowKeys);
+    if (hint.empty()) hint = base::suggestion(item.key(), kRowKeys);
   }
   throw base::UserError("the row has none of the keys messages, conversations, prompt, responses, chosen{}", hint);
 }

@@ -4,9 +4,9 @@
 
 #include <unordered_set>
 
+#include "base/nearest_name.h"
 #include "chat/checked_object.h"
 #include "chat/json_text.h"
-#include "chat/nearest_name.h"
 #include "chat/strict_json.h"
 
 namespace drover::chat {
@@ -19,7 +19,7 @@ Sender sender_of(std::string_view role, std::string_view where) {
   if (role == "user") return Sender::kUser;
   if (role == "assistant") return Sender::kAssistant;
   if (role == "tool" || role == "ipython") return Sender::kTool;
-  fail_at(where, fmt::format("unknown role \"{}\"{}", role, suggestion(role, kRoles)));
+  fail_at(where, fmt::format("unknown role \"{}\"{}", role, base::suggestion(role, kRoles)));
 }
 
 std::string content_from_json(const Json& content, const std::string& where) {

@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "base/error.h"
-#include "chat/nearest_name.h"
+#include "base/nearest_name.h"
 #include "cli/drover_home.h"
 
 namespace drover::cli {
@@ -39,7 +39,7 @@ std::filesystem::path model_path(const std::string& model) {
                           model, folder.string());
   }
   const std::vector<std::string_view> views(names.begin(), names.end());
-  throw base::UserError("There is no model '{}'{}: no such folder or file here, and {} holds {}.", model, chat::suggestion(model, views),
+  throw base::UserError("There is no model '{}'{}: no such folder or file here, and {} holds {}.", model, base::suggestion(model, views),
                         folder.string(), fmt::join(names, ", "));
 }
 

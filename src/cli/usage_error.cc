@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "chat/nearest_name.h"
+#include "base/nearest_name.h"
 
 namespace drover::cli {
 namespace {
@@ -21,7 +21,7 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 std::string suggest(std::string_view name, const std::vector<std::string>& known) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  return chat::suggestion(name, views);
+  return base::suggestion(name, views);
 }
 
 /// The command that the line names, or the program itself.

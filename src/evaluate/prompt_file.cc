@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "chat/dialog_json.h"
-#include "chat/nearest_name.h"
 #include "evaluate/suite.h"
 #include "verify/checker.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "chat/nearest_name.h"
+#include "base/nearest_name.h"
 #include "rounds/recipe_fields.h"
 
 namespace drover::rounds {
@@ -61,7 +61,7 @@ class TableReader {
     if (choice.names.empty() || std::find(choice.names.begin(), choice.names.end(), field) != choice.names.end())
       return;
     fail(*node, key,
-         fmt::format("is \"{}\"{}; it can be {}", field, chat::suggestion(field, choice.names),
+         fmt::format("is \"{}\"{}; it can be {}", field, base::suggestion(field, choice.names),
                      fmt::join(choice.names, ", ")));
   }
 
@@ -104,7 +104,7 @@ class TableReader {
     for (const auto& [key, node] : table_) {
       if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
       throw base::UserError("{}, line {}: there is no key \"{}\" in {}{}; there are {}.", file_.string(),
-                            key.source().begin.line, key.str(), shown_name(), chat::suggestion(key.str(), known_),
+                            key.source().begin.line, key.str(), shown_name(), base::suggestion(key.str(), known_),
                             fmt::join(known_, ", "));
     }
   }
@@ -212,7 +212,7 @@ void check_model_name(const Recipe& recipe, const std::string& model) {
   if (!model.empty() && std::filesystem::exists(recipe.resolve(model))) return;
   fail(recipe,
        fmt::format("the model \"{}\" in [models] is neither a [start.NAME] of the recipe nor a folder or file{}.",
-                   model, chat::suggestion(model, names)));
+                   model, base::suggestion(model, names)));
 }
 
 void check_references(const Recipe& recipe) {

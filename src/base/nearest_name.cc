@@ -1,11 +1,11 @@
-#include "chat/nearest_name.h"
+#include "base/nearest_name.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
-namespace drover::chat {
+namespace drover::base {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -46,4 +46,4 @@ std::string suggestion(std::string_view name, std::span<const std::string_view> 
   return nearest ? fmt::format(" (did you mean \"{}\"?)", *nearest) : std::string();
 }
 
-}  // namespace drover::chat
+}  // namespace drover::base
