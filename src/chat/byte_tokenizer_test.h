@@ -11,7 +11,8 @@
 
 namespace drover::chat {
 
-/// For tests: the 256 bytes are ids 0..255, then come control tokens, then added tokens that are not special.
+/// For tests: the 256 bytes are ids 0..255, then come control tokens, then added tokens that are not special. As in real tokenizers,
+/// text that spells an added token becomes it; text that spells a control token does not.
 class ByteTokenizer final : public text::Tokenizer {
  public:
   explicit ByteTokenizer(std::vector<std::string> controls, std::vector<std::string> added = {})
@@ -21,7 +22,17 @@ class ByteTokenizer final : public text::Tokenizer {
   }
 
   void encode_into(std::string_view text, const text::EncodeOptions&, std::vector<text::TokenId>& out) const override {
-    for (const char c : text) out.push_back(text::TokenId{static_cast<unsigned char>(c)});
+    while (!text.empty()) {
+      std::size_t length = 1;
+      text::TokenId id{static_cast<unsigned char>(text.front())};
+      for (std::size_t added = num_controls_; added < spellings_.size(); ++added) {
+        if (!text.starts_with(spellings_[added])) continue;
+        length = spellings_[added].size();
+        id = text::TokenId{256 + static_cast<std::int32_t>(added)};
+      }
+      out.push_back(id);
+      text.remove_prefix(length);
+    }
   }
   std::string decode(std::span<const text::TokenId> ids, const text::DecodeOptions&) const override {
     std::string text;

@@ -14,10 +14,8 @@ ChatMlFamily::ChatMlFamily(std::string_view name, std::shared_ptr<const text::To
       rules_(rules),
       start_(require_control(*tokenizer_, "<|im_start|>", name_)),
       end_(require_control(*tokenizer_, "<|im_end|>", name_)),
-      call_begin_(*tokenizer_, "<tool_call>"),
-      call_end_(*tokenizer_, "</tool_call>"),
-      response_begin_(*tokenizer_, "<tool_response>"),
-      response_end_(*tokenizer_, "</tool_response>"),
+      markers_{Marker(*tokenizer_, "<tool_call>"), Marker(*tokenizer_, "</tool_call>"), Marker(*tokenizer_, "<tool_response>"),
+               Marker(*tokenizer_, "</tool_response>")},
       stop_ids_{end_} {
   for (const std::string_view spelling : more_stops) {
     if (const auto id = tokenizer_->special(spelling)) stop_ids_.push_back(*id);
@@ -29,7 +27,7 @@ RenderedDialog ChatMlFamily::render(const Dialog& dialog, const RenderOptions& o
   if (!rules_.reads_calls && !dialog.tools.empty()) {
     throw base::UserError("The format '{}' has no tools. Use chatml-qwen2.5, or leave the tools out.", name_);
   }
-  DialogWriter writer(*tokenizer_);
+  DialogWriter writer(*tokenizer_, markers_);
   bool is_first = true;
   const auto open = [&](std::int32_t message, std::string_view role) {
     writer.begin_message(message);
@@ -100,9 +98,9 @@ void ChatMlFamily::write_result(DialogWriter& writer, const Dialog& dialog, std:
     writer.control(end_, TokenRole::kTerminator);
     return;
   }
-  writer.marker(response_begin_, TokenRole::kHeader);
+  writer.marker(response_begin(), TokenRole::kHeader);
   writer.text(fmt::format("\n{}\n", messages[index].content), TokenRole::kContent);
-  writer.marker(response_end_, TokenRole::kHeader);
+  writer.marker(response_end(), TokenRole::kHeader);
   const bool more = index + 1 < messages.size() && messages[index + 1].sender == Sender::kTool;
   if (!more) writer.control(end_, TokenRole::kTerminator);
 }
@@ -112,7 +110,7 @@ std::unique_ptr<ReplyParser> ChatMlFamily::start_reply(const Dialog& dialog) con
   for (const std::string_view spelling : {"<think>", "</think>"}) {
     if (const auto id = tokenizer_->special(spelling)) thoughts.push_back(*id);
   }
-  auto grammar = std::make_unique<ChatMlReplyGrammar>(rules_, call_begin_, call_end_, std::move(thoughts), stop_ids_, OfferedTools(dialog));
+  auto grammar = std::make_unique<ChatMlReplyGrammar>(rules_, call_begin(), call_end(), std::move(thoughts), stop_ids_, OfferedTools(dialog));
   return std::make_unique<GrammarReplyParser>(tokenizer_, std::move(grammar));
 }
 

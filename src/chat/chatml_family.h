@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,11 +44,13 @@ class ChatMlFamily : public ChatFormat {
   /// Whether tool results stand as <tool_response> in messages of the user, neighbours in one message.
   virtual bool wraps_results() const { return false; }
 
-  const Marker& call_begin() const { return call_begin_; }
-  const Marker& call_end() const { return call_end_; }
+  const Marker& call_begin() const { return markers_[0]; }
+  const Marker& call_end() const { return markers_[1]; }
 
  private:
   void write_header(DialogWriter& writer, std::string_view role) const;
+  const Marker& response_begin() const { return markers_[2]; }
+  const Marker& response_end() const { return markers_[3]; }
   void write_result(DialogWriter& writer, const Dialog& dialog, std::size_t index) const;
 
   std::string name_;
@@ -55,10 +58,7 @@ class ChatMlFamily : public ChatFormat {
   ChatMlReplyGrammar::Rules rules_;
   text::TokenId start_;
   text::TokenId end_;
-  Marker call_begin_;
-  Marker call_end_;
-  Marker response_begin_;
-  Marker response_end_;
+  std::array<Marker, 4> markers_;  // around calls, then around tool results
   std::vector<text::TokenId> stop_ids_;
 };
 

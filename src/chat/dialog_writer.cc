@@ -1,12 +1,13 @@
 #include "chat/dialog_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 
 namespace drover::chat {
 
-DialogWriter::DialogWriter(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+DialogWriter::DialogWriter(const text::Tokenizer& tokenizer, std::span<const Marker> markers) : tokenizer_(tokenizer), markers_(markers) {}
 
 void DialogWriter::begin_message(std::int32_t message) {
   if (message != message_) boundary();
@@ -36,10 +37,25 @@ void DialogWriter::marker(const Marker& marker, TokenRole role) {
 
 void DialogWriter::boundary() {
   if (pending_.empty()) return;
-  tokenizer_.encode_into(pending_, {}, rendered_.ids);
+  std::string_view rest = pending_;
+  while (!rest.empty()) {
+    // Cut behind its first byte, a spelling is not found.
+    const std::size_t marker = next_marker(rest);
+    const std::size_t length = marker == std::string_view::npos ? rest.size() : marker + 1;
+    tokenizer_.encode_into(rest.substr(0, length), {}, rendered_.ids);
+    rest.remove_prefix(length);
+  }
   rendered_.roles.resize(rendered_.ids.size(), pending_role_);
   rendered_.messages.resize(rendered_.ids.size(), message_);
   pending_.clear();
+}
+
+std::size_t DialogWriter::next_marker(std::string_view text) const {
+  for (std::size_t at = 0; at < text.size() && !markers_.empty(); ++at) {
+    const auto begins = [rest = text.substr(at)](const Marker& marker) { return marker.id() && rest.starts_with(marker.spelling()); };
+    if (std::any_of(markers_.begin(), markers_.end(), begins)) return at;
+  }
+  return std::string_view::npos;
 }
 
 RenderedDialog DialogWriter::finish() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,10 +26,13 @@ class Marker {
 };
 
 /// Puts a RenderedDialog together, piece by piece. Neighbouring texts of one role and one message are encoded together, everything
-/// else separately: a header's newlines never merge with the newlines that a content begins with. Text never becomes a control token.
+/// else separately: a header's newlines never merge with the newlines that a content begins with. Text never becomes a control token,
+/// nor one of `markers`.
 class DialogWriter {
  public:
-  explicit DialogWriter(const text::Tokenizer& tokenizer);
+  /// `markers` must outlive the writer. Tokenizers find added tokens that they do not call special (Qwen's `<tool_call>`) in any text;
+  /// text that spells one of these markers is written as the plain characters, so that nobody can forge it.
+  explicit DialogWriter(const text::Tokenizer& tokenizer, std::span<const Marker> markers = {});
 
   /// What follows belongs to this message (-1: to none).
   void begin_message(std::int32_t message);
@@ -41,7 +45,10 @@ class DialogWriter {
   RenderedDialog finish();
 
  private:
+  std::size_t next_marker(std::string_view text) const;  // where the first spelling of a marker begins
+
   const text::Tokenizer& tokenizer_;
+  std::span<const Marker> markers_;
   RenderedDialog rendered_;
   std::int32_t message_ = -1;
   std::string pending_;
