@@ -28,7 +28,7 @@ std::string call_text(const ToolCall& call, std::string_view arguments_key);
 /// {"type": "function", "function": {...}}: a tool as the templates get it from OpenAI-style requests.
 Json tool_json(const ToolDefinition& tool);
 
-/// The place in the text where a second JSON value starts after a first one, for the reason "two calls".
+/// Whether a second JSON object follows a first one (after blanks, ";" or ","), for the reason "two calls".
 bool holds_two_objects(std::string_view text);
 
 }  // namespace drover::chat
