@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -45,7 +46,7 @@ TEST(Help, NamesEveryCommandAndEachHasAnExample) {
 TEST(Version, IsPrinted) {
   const auto result = run_script("drover --version");
   EXPECT_EQ(result.status, 0);
-  EXPECT_THAT(result.output, testing::MatchesRegex("drover [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_TRUE(std::regex_match(result.output, std::regex("drover [0-9]+[.][0-9]+[.][0-9]+\n"))) << result.output;
 }
 
 TEST(Tokenize, PrintsOneJsonArrayALine) {
@@ -98,9 +99,8 @@ TEST(Logprobs, PrintsEveryTokenWithItsRole) {
   const auto tokens = json::parse(result.output).at("tokens");
   std::vector<int> ids;
   for (const auto& token : tokens) ids.push_back(token.at("id"));
-  ASSERT_GE(ids.size(), 27);
-  EXPECT_EQ(std::vector<int>(ids.begin(), ids.begin() + 27),
-            (std::vector<int>{1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182, 2, 198, 1, 4093, 198, 19556, 2, 198}));
+  // The newline after the last <|im_end|> stands between messages only.
+  EXPECT_EQ(ids, (std::vector<int>{1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182, 2, 198, 1, 4093, 198, 19556, 2}));
   EXPECT_EQ(tokens[24].at("role"), "content");
   EXPECT_EQ(tokens[25].at("role"), "terminator");
   EXPECT_EQ(tokens[22].at("role"), "header");

@@ -53,13 +53,17 @@ class PlacedRow {
     DROVER_CHECK(false, "No token follows position {} in response {}", entry.position, entry.response);
   }
 
+  /// What is learned by predicting the next token.
   std::vector<Learned> learned() const {
     std::vector<Learned> result;
-    for (const auto& entry : row_.learned) {
-      // An entry without a target is a reward: it stands at the token itself.
-      const auto target = entry.target == text::kNoToken ? entry.position : target_of(entry);
-      result.push_back({place(target), place(entry.position), entry});
-    }
+    for (const auto& entry : row_.learned) result.push_back({place(target_of(entry)), place(entry.position), entry});
+    return result;
+  }
+
+  /// What is learned as a number at the token itself.
+  std::vector<Learned> rewards() const {
+    std::vector<Learned> result;
+    for (const auto& entry : row_.learned) result.push_back({place(entry.position), place(entry.position), entry});
     return result;
   }
 
@@ -158,7 +162,7 @@ InspectedRow inspect_preference(const chat::ChatFormat& format, const chat::Pref
   try {
     const auto row = train::reward_row(format, preference);
     layout.emplace(format, row, rendered);
-    for (const auto& learned : PlacedRow(row).learned()) layout->mark(Objective::kReward, learned);
+    for (const auto& reward : PlacedRow(row).rewards()) layout->mark(Objective::kReward, reward);
   } catch (const base::UserError& refusal) {
     refusals.push_back(fmt::format("reward: {}", refusal.what()));
   }
