@@ -35,8 +35,8 @@ base::ExitStatus convert(const ConvertOptions& options) {
   const auto parent = out.has_parent_path() ? out.parent_path() : std::filesystem::path(".");
   if (!std::filesystem::is_directory(parent)) throw base::UserError("There is no folder '{}' to write '{}' into.", parent.string(), out.string());
 
-  // Quantised from float32, so that rounding happens once.
-  const auto compute = options.type == "bf16" ? model::ComputeType::kBFloat16 : model::ComputeType::kFloat32;
+  // GGUF is made from float32: rounding happens once, and norms and biases, which it keeps in float32, are not rounded at all.
+  const auto compute = !to_gguf && options.type == "bf16" ? model::ComputeType::kBFloat16 : model::ComputeType::kFloat32;
   const auto model = model::Model::load(model_path(options.model), {.compute_type = compute});
   if (to_gguf) {
     model::write_gguf_model(*model, out, element_type(options.type));
