@@ -1,6 +1,8 @@
 #include "preference/collect.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "base/content_hash.h"
 #include "base/error.h"
@@ -29,6 +31,13 @@ Collected collect_comparisons(std::span<const ledger::PromptId> prompts,
   if (responders.size() < 2) {
     throw base::UserError(
         "Comparisons need replies of two different models, but {} is deployed; name two in models.bootstrap.",
+        responders.size());
+  }
+  std::set<std::string> names;
+  for (const auto& responder : responders) names.insert(responder.generator->model_name());
+  if (names.size() < responders.size()) {
+    throw base::UserError(
+        "Two of the {} deployed models have the same weights, so their replies say nothing about each other.",
         responders.size());
   }
   // Which two models meet on a prompt does not depend on what they answer, so each model answers all of its prompts at

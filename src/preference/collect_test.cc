@@ -109,6 +109,14 @@ TEST_F(CollectTest, NeedsTwoModels) {
                base::UserError);
 }
 
+TEST_F(CollectTest, RefusesTheSameModelTwice) {
+  ScriptedGenerator one("one", [](const std::string&, std::int64_t) { return std::string("2"); });
+  const auto annotator = make_verifier_annotator();
+  EXPECT_THROW(collect_comparisons({}, std::vector<evaluate::Responder>{{&one, "t"}, {&one, "t"}}, *annotator,
+                                   {.stage = "key", .sampling = {}}, *ledger_),
+               base::UserError);
+}
+
 // A person who has not answered yet.
 class Absent final : public Annotator {
  public:

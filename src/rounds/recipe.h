@@ -109,7 +109,8 @@ struct Recipe {
   std::string text;            ///< as it was read
   std::string name;            ///< names the home: runs/NAME
   std::uint64_t seed = 1;
-  std::int64_t rounds = 1;  ///< six in the Llama 3 report
+  std::int64_t rounds = 1;   ///< six in the Llama 3 report
+  std::int64_t threads = 0;  ///< CPU threads; 0: all. Not part of a stage's key, though it may change rounding
   ModelsSection models;
   std::vector<StartModel> start;      ///< [start.NAME]
   std::vector<PromptSource> prompts;  ///< [prompts.NAME]

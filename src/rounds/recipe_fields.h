@@ -133,6 +133,7 @@ void visit_fields(Visitor& visit, Recipe& recipe) {
   visit("name", recipe.name, OneOf{});
   visit("seed", recipe.seed, at_least(0));
   visit("rounds", recipe.rounds, Between{.low = 1, .high = 1000});
+  visit.speed("threads", recipe.threads, Between{.low = 0, .high = 4096});
   visit.section("models", recipe.models);
   visit.named("start", recipe.start);
   visit.named("prompts", recipe.prompts);

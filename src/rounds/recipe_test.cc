@@ -70,7 +70,7 @@ TEST(Recipe, RefusesNamesThatReferToNothing) {
 }
 
 TEST(Recipe, SaysWhereTheTomlIsBroken) {
-  EXPECT_THAT(refusal("[models]", "[models"), HasSubstr("tiny.toml, line 8"));
+  EXPECT_THAT(refusal("[models]", "[models"), HasSubstr("tiny.toml, line 9"));
   EXPECT_THAT(refusal("seed = 1", "seed = 1\nseed = 2"), HasSubstr("line"));
 }
 

@@ -10,6 +10,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "evaluate/suite.h"
+#include "model/threads.h"
 #include "preference/collect.h"
 #include "rounds/cleaning.h"
 #include "rounds/collect_stage.h"
@@ -211,6 +212,7 @@ class Run {
 }  // namespace
 
 RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
+  model::use_threads(static_cast<int>(recipe.threads));
   std::filesystem::create_directories(options.home);
   ledger::Ledger ledger(options.home / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
   const auto run_name = base::content_hash(recipe.text).hex();
