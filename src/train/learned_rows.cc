@@ -42,8 +42,10 @@ std::vector<chat::PromptAndReply> render_responses(const chat::ChatFormat& forma
     if (response.empty() || response.front().sender != chat::Sender::kAssistant) {
       throw UserError("response {} does not begin with an assistant's message", i + 1);
     }
+    chat::Dialog alone;
+    alone.messages = response;
+    if (chat::nothing_to_learn(alone)) throw UserError("response {} is empty", i + 1);
     const auto dialog = preference.with_response(i);
-    if (chat::nothing_to_learn(dialog)) throw UserError("response {} is empty", i + 1);
     auto split = chat::split_at_reply(format, dialog, preference.prompt.messages.size());
     for (std::size_t earlier = 0; earlier < rendered.size(); ++earlier) {
       if (rendered[earlier].reply.ids == split.reply.ids) {

@@ -140,6 +140,9 @@ TEST_F(LearnedRows, PreferencesThatCompareNothingAreRefused) {
   EXPECT_THAT(reason(preference({"a"})), HasSubstr("two responses"));
   EXPECT_THAT(reason(preference({"a", "b", "a"})), HasSubstr("responses 1 and 3 are the same"));
   EXPECT_THAT(reason(preference({"a", ""})), HasSubstr("response 2 is empty"));
+  auto after_call = preference({"a", ""});
+  after_call.prompt.messages.push_back(says("Let me see.", Ending::kMessage));
+  EXPECT_THAT(reason(after_call), HasSubstr("response 2 is empty")) << "what the prompt says does not count";
   auto equal = preference({"a", "b"});
   equal.levels = {chat::PreferenceLevel::kNone};
   EXPECT_THAT(reason(equal), HasSubstr("equally good"));
