@@ -20,7 +20,7 @@ std::string_view name_of(Schedule::Shape shape);
 /// "constant", "linear", "cosine".
 std::optional<Schedule::Shape> schedule_shape_of(std::string_view name);
 
-/// The learning rate's share of its peak at `step` (from 0) of `total_steps`, in (0, 1].
+/// The learning rate's share of its peak at `step` (from 0) of `total_steps`, in [0, 1]; 0 only where final_share is.
 double share_at(const Schedule& schedule, std::int64_t step, std::int64_t total_steps);
 
 }  // namespace drover::train
