@@ -57,6 +57,22 @@ std::vector<chat::PromptAndReply> render_responses(const chat::ChatFormat& forma
   return rendered;
 }
 
+/// Checks that each turn stands in the row as it stood when it was the newest one: some formats write earlier messages in another way
+/// once more follow, and what is learned would not be what was sampled.
+void check_turns(const chat::ChatFormat& format, const chat::Dialog& dialog, std::span<const chat::MessageRange> turns) {
+  const auto whole = format.render(dialog).ids;
+  for (const auto& turn : turns) {
+    chat::Dialog until = dialog;
+    until.messages.resize(turn.end);
+    auto [prompt, reply, said] = chat::split_at_reply(format, until, turn.begin);
+    prompt.insert(prompt.end(), reply.ids.begin(), reply.ids.end());
+    if (prompt.size() > whole.size() || !std::equal(prompt.begin(), prompt.end(), whole.begin())) {
+      throw UserError("the format '{}' writes what stands before message {} in another way once more messages follow: learn the final turn only",
+                      format.name(), turn.end);
+    }
+  }
+}
+
 }  // namespace
 
 void RowOptions::validate() const {
@@ -70,6 +86,8 @@ TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Lea
     learned_turns = {chat::final_assistant_turn(dialog)};
   }
   if (learned_turns.empty()) throw UserError("there is nothing to learn: the dialog has no assistant's message");
+
+  if (learned_turns.size() > 1) check_turns(format, dialog, learned_turns);
 
   const auto split = chat::split_at_reply(format, dialog, learned_turns.front().begin);
   TokenRow row;

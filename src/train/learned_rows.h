@@ -29,7 +29,8 @@ struct RowOptions {
 
 /// A dialog for supervised fine-tuning: the prompt as root, the reply as its child. Learned with weight 1 are content, calls and
 /// terminators of the assistant's messages (chat-format roles); headers and tool results inside the turn are context. A message that
-/// was cut has no terminator to learn. Refused: nothing to learn, too long.
+/// was cut has no terminator to learn. Refused: nothing to learn, too long, and with kAll a format that writes earlier turns in another
+/// way once later ones follow (Qwen3 drops their thoughts, Mistral moves the system message).
 model::TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Learn learn = Learn::kFinal,
                         const RowOptions& options = {});
 
@@ -56,7 +57,7 @@ struct DpoRowOptions {
 /// Pairs the best response with the worst one. Refused as `reward_row` says, and when a response has no token that counts.
 DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
 
-/// A plain document, all tokens but the first learned, cut into pieces of at most `max_tokens`; a piece of one token is left out.
+/// A plain document cut into pieces of at most `max_tokens`; each learns all its tokens but the first. A piece of one token is left out.
 std::vector<model::TokenRow> document_rows(std::span<const text::TokenId> document, const RowOptions& options = {});
 
 }  // namespace drover::train

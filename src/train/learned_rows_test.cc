@@ -80,6 +80,22 @@ TEST_F(LearnedRows, SftLearnsEveryReplyWhenAsked) {
   EXPECT_THAT(spell(row, 0), testing::EndsWith("hi<|im_end|>\n<|im_start|>assistant\n"));
 }
 
+TEST_F(LearnedRows, AllRepliesAreRefusedWhereTheFormatWouldRewriteEarlierOnes) {
+  const auto reason = [&](const char* format, std::vector<chat::Message> messages) {
+    const auto made = chat::make_chat_format(format, chat::bytes_for(format));
+    return reason_of([&] { sft_row(*made, dialog_of(std::move(messages)), Learn::kAll); });
+  };
+  // Mistral moves the system message into the last question, so the first reply would follow another prompt than it was sampled from.
+  const chat::Message system{.sender = Sender::kSystem, .content = "Be brief."};
+  EXPECT_THAT(reason("mistral", {system, user("hi"), says("yo"), user("sum?"), says("4")}), HasSubstr("learn the final turn only"));
+  EXPECT_EQ(reason("mistral", {user("hi"), says("yo"), user("sum?"), says("4")}), "accepted");
+  EXPECT_EQ(reason("mistral", {system, user("hi"), says("yo")}), "accepted");
+  // Qwen3 drops thoughts once the next question is asked: learning what is left would teach not to think.
+  const auto thinks = says("<think>\nhm\n</think>\n\nyo");
+  EXPECT_THAT(reason("chatml-qwen3", {user("hi"), thinks, user("sum?"), thinks}), HasSubstr("learn the final turn only"));
+  EXPECT_EQ(reason("chatml-qwen3", {user("hi"), thinks}), "accepted");
+}
+
 TEST_F(LearnedRows, ToolResultsAndHeadersInsideTheTurnAreNotLearned) {
   chat::Message call = says("Let me see.", Ending::kMessage);
   call.calls.push_back({.kind = chat::ToolCall::Kind::kCode, .name = "code_interpreter", .code = "print(2+2)"});
