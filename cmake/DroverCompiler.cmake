@@ -34,9 +34,9 @@ endif()
 
 find_program(DROVER_CCACHE ccache)
 if(DROVER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # The three settings let precompiled headers and several build folders share one cache.
+  # These settings let precompiled headers, several build folders and several checkouts share one cache.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 ${DROVER_CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${DROVER_CCACHE})
 endif()
 find_program(DROVER_MOLD mold)
 if(DROVER_MOLD)
