@@ -48,7 +48,8 @@ rounds::OnStage print_stages(ProgressLine& line) {
 }
 
 base::ExitStatus run(const RunCommandOptions& options) {
-  const auto recipe = rounds::read_recipe(options.recipe);
+  auto recipe = rounds::read_recipe(options.recipe);
+  if (options.rounds > 0) recipe.rounds = options.rounds;
   if (options.dry_run) {
     write_output(rounds::describe_plan(recipe));
     return base::ExitStatus::kDone;
@@ -60,7 +61,6 @@ base::ExitStatus run(const RunCommandOptions& options) {
     ProgressLine line;
     outcome = rounds::run_recipe(recipe, {.home = home,
                                           .last_stage = options.until,
-                                          .rounds = options.rounds,
                                           .on_progress = line.on_progress(),
                                           .on_stage = print_stages(line)});
   }
@@ -73,9 +73,6 @@ base::ExitStatus run(const RunCommandOptions& options) {
     write_output("Waiting for people: import their comparisons, then run the same command again.\n");
     return base::ExitStatus::kWaitingForPeople;
   }
-  if (outcome.stopped_after.empty() && !options.until.empty()) {
-    throw base::UserError("No stage of this run is called \"{}\"; the stages are listed by --dry-run.", options.until);
-  }
   return base::ExitStatus::kDone;
 }
 
@@ -87,9 +84,9 @@ void add_run_command(const Commands& commands) {
                                    "drover run recipes/tiny.toml", options, run);
   command.add_option("RECIPE", options->recipe, "TOML file")->required();
   command.add_option("--home", options->home, "folder for ledger, models and report (default: runs/NAME)");
-  command.add_option("--until", options->until, "stop after this stage: \"sft\", or \"round 1 / sft\"");
+  command.add_option("--until", options->until, "stop after this stage: \"sft\", or \"round 2 / sft\"");
   command.add_option("--rounds", options->rounds, "as many rounds as this, instead of the recipe's")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1000));
   command.add_flag("--dry-run", options->dry_run, "print the plan and do nothing");
 }
 

@@ -1,4 +1,4 @@
-// describe_plan of round.h.
+// stage_names and describe_plan of round.h.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -29,6 +29,23 @@ std::string describe(const SamplingSection& sampling) {
 }
 
 }  // namespace
+
+std::vector<std::string> stage_names(const Recipe& recipe) {
+  std::vector<std::string> models = {recipe.models.pretrained};
+  models.insert(models.end(), recipe.models.bootstrap.begin(), recipe.models.bootstrap.end());
+  std::vector<std::string> names;
+  for (const auto& model : models) {
+    const auto name = "start / " + model;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  names.emplace_back("start / evaluate");
+  for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
+    for (const auto* stage : {"collect", "reward", "reject", "curate", "sft", "dpo", "evaluate", "choose"}) {
+      names.push_back(fmt::format("round {} / {}", number, stage));
+    }
+  }
+  return names;
+}
 
 std::string describe_plan(const Recipe& recipe) {
   const auto prompts = num_prompts(recipe, recipe.prompts);

@@ -2,6 +2,8 @@
 // rounds.
 #include "rounds/round.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -9,6 +11,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "evaluate/suite.h"
 #include "model/threads.h"
 #include "preference/collect.h"
@@ -209,9 +212,27 @@ class Run {
   std::vector<evaluate::Suite> suites_;
 };
 
+// Before anything is done: a mistyped name would show only after all the work that was not wanted.
+void check_last_stage(const Recipe& recipe, const std::string& last) {
+  if (last.empty()) return;
+  const auto names = stage_names(recipe);
+  if (std::any_of(names.begin(), names.end(), [&](const auto& name) { return is_called(name, last); })) return;
+  // A round's stage is named once, by its short name: the rounds can be many.
+  std::vector<std::string> known;
+  for (const auto& name : names) {
+    if (name.starts_with("start / ")) known.push_back(name);
+    if (name.starts_with("round 1 / ")) known.push_back(name.substr(name.find("/ ") + 2));
+  }
+  std::vector<std::string_view> near(known.begin(), known.end());
+  near.insert(near.end(), names.begin(), names.end());
+  throw base::UserError("No stage of {} is called \"{}\"{}; its stages are {} (the first of that name) or \"round N / NAME\" up to round {}.",
+                        recipe.file.string(), last, base::suggestion(last, near), fmt::join(known, ", "), recipe.rounds);
+}
+
 }  // namespace
 
 RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
+  check_last_stage(recipe, options.last_stage);
   model::use_threads(static_cast<int>(recipe.threads));
   std::filesystem::create_directories(options.home);
   ledger::Ledger ledger(options.home / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
@@ -223,8 +244,7 @@ RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
   try {
     Run run(work, runner);
     auto history = run.start();
-    const auto rounds = options.rounds > 0 ? options.rounds : recipe.rounds;
-    for (std::int64_t number = 1; number <= rounds; ++number) {
+    for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
       run.round(number, history);
       outcome.deployed = history.deployed;
     }

@@ -14,8 +14,8 @@ namespace drover::rounds {
 
 struct RunOptions {
   std::filesystem::path home;    ///< ledger.sqlite, models/ and report.html live here
-  std::string last_stage;        ///< stop after it ("sft", "round 1 / sft"); empty: to the end
-  std::int64_t rounds = 0;       ///< instead of the recipe's; 0: the recipe's
+  std::string last_stage;        ///< stop after it: a name of `stage_names`, or a round's without "round N / ", which
+                                 ///< means the first such; empty: to the end
   base::OnProgress on_progress;  ///< may throw to interrupt; the same call later goes on
   OnStage on_stage;
 };
@@ -27,8 +27,11 @@ struct RunOutcome {
 };
 
 /// Runs all rounds of a recipe in a home folder. Finished stages are found, not repeated. Throws UserError for bad
-/// input and SurroundingsError when disk or memory fail.
+/// input, a `last_stage` that no stage is called among it, and SurroundingsError when disk or memory fail.
 RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options);
+
+/// The names of all stages of a run, in their order: "start / NAME", "start / evaluate", "round 1 / collect", ...
+std::vector<std::string> stage_names(const Recipe& recipe);
 
 /// What `run_recipe` would do, for people: stages, counts, options.
 std::string describe_plan(const Recipe& recipe);

@@ -204,6 +204,32 @@ TEST_F(RoundTest, RefusesSuitePromptsAmongTheTrainingPrompts) {
   }
 }
 
+TEST_F(RoundTest, StagesAreCalledAsListed) {
+  const auto recipe = small_recipe();
+  std::vector<std::string> names;
+  run_recipe(recipe, {.home = home("home"), .last_stage = {}, .on_progress = {}, .on_stage = [&](const StageEvent& event) {
+                        if (event.kind == StageEvent::Kind::kBegun) names.push_back(event.name);
+                      }});
+  EXPECT_EQ(names, stage_names(recipe));
+}
+
+TEST_F(RoundTest, RefusesToStopAfterAStageThatDoesNotExistBeforeAnythingIsDone) {
+  try {
+    run(small_recipe(), "home", "round 1 / stf");
+    FAIL();
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean \"round 1 / sft\""));
+  }
+  EXPECT_FALSE(std::filesystem::exists(home("home")));
+}
+
+TEST(StageName, MayBeShortForARoundsStageOnly) {
+  EXPECT_TRUE(is_called("round 1 / evaluate", "evaluate"));
+  EXPECT_TRUE(is_called("start / evaluate", "start / evaluate"));
+  EXPECT_FALSE(is_called("start / evaluate", "evaluate"));
+  EXPECT_FALSE(is_called("round 1 / evaluate", "round 2 / evaluate"));
+}
+
 TEST(StageKey, DependsOnEveryPartOfTheRequest) {
   const StageRequest request{.name = "sft", .revision = 1, .inputs = {{"mix", "a"}}, .options = "{}", .seed = 1};
   std::vector<StageRequest> others(5, request);

@@ -11,6 +11,10 @@ std::string key_of(const StageRequest& request) {
   return hasher.finish().hex();
 }
 
+bool is_called(std::string_view stage, std::string_view name) {
+  return stage == name || (stage.starts_with("round ") && stage.substr(stage.find("/ ") + 2) == name);
+}
+
 std::string StageRunner::begin(const StageRequest& request) {
   const auto key = key_of(request);
   auto inputs = chat::Json::object();
@@ -28,10 +32,7 @@ std::string StageRunner::begin(const StageRequest& request) {
 }
 
 void StageRunner::stop_after(const StageRequest& request) const {
-  if (last_.empty()) return;
-  const auto slash = request.name.rfind("/ ");
-  const auto short_name = slash == std::string::npos ? request.name : request.name.substr(slash + 2);
-  if (request.name == last_ || short_name == last_) throw StopAfterStage{request.name};
+  if (is_called(request.name, last_)) throw StopAfterStage{request.name};
 }
 
 }  // namespace drover::rounds

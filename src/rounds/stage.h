@@ -27,6 +27,9 @@ struct StageRequest {
 /// The name of a stage's work: a hash of everything in the request. 32 hexadecimal digits.
 std::string key_of(const StageRequest& request);
 
+/// Whether `name` means the stage: its whole name, or a round's without "round N / ".
+bool is_called(std::string_view stage, std::string_view name);
+
 /// What happened to a stage, for whoever watches.
 struct StageEvent {
   enum class Kind {
