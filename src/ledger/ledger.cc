@@ -67,7 +67,10 @@ void check_schema(soci::session& sql, const std::filesystem::path& file) {
 }  // namespace
 
 void Ledger::Store::rethrow(const soci::soci_error& error) const {
-  const std::string what = error.what();
+  // What follows are the statement and its values, whole prompts among them: they neither belong into a sentence nor
+  // tell what failed.
+  const std::string whole = error.what();
+  const auto what = whole.substr(0, whole.find(" while executing "));
   const auto holds = [&](std::string_view part) { return what.find(part) != std::string::npos; };
   if (holds("not a database") || holds("malformed")) {
     throw base::UserError("{} is damaged or not a ledger ({}); restore it from a copy or choose another home.",
@@ -77,7 +80,7 @@ void Ledger::Store::rethrow(const soci::soci_error& error) const {
     throw base::SurroundingsError(
         "{} is held by another process; wait for it to finish and run the same command again.", file.string());
   }
-  throw base::SurroundingsError("The ledger {} cannot be used: {}", file.string(), what);
+  throw base::SurroundingsError("The ledger {} cannot be used: {}.", file.string(), what);
 }
 
 Ledger::Ledger(const std::filesystem::path& file, OpenMode mode) : store_(std::make_unique<Store>(file)) {

@@ -252,6 +252,19 @@ TEST_F(LedgerTest, RefusesALedgerOfANewerDrover) {
   EXPECT_THAT(refusal(Ledger::OpenMode::kReadOnly), HasSubstr("newer drover (schema 99"));
 }
 
+TEST_F(LedgerTest, AFailedWriteIsOneSentenceWithoutTheValuesThatWereWritten) {
+  Ledger ledger(file(), Ledger::OpenMode::kCreate);
+  soci::session(soci::sqlite3, fmt::format("dbname=\"{}\"", file().string()))
+      << "create trigger full before insert on runs begin select raise(abort, 'no room'); end";
+  try {
+    ledger.begin_run("name", "recipe", "a malformed line\nand one that is locked");
+    FAIL();
+  } catch (const base::SurroundingsError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("no room"));
+    EXPECT_THAT(error.what(), ::testing::Not(HasSubstr("line")));
+  }
+}
+
 // A child process adds replies and says so after each one; it is killed without warning at a random moment.
 TEST_F(LedgerTest, AKilledProcessLosesNothingThatWasAcknowledged) {
   {
