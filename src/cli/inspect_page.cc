@@ -93,7 +93,8 @@ std::string html_escaped(std::string_view text) {
 }
 
 std::string inspect_page(std::span<const InspectedRow> rows, const std::string& file, const std::string& model, std::string_view format) {
-  std::string out = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title><style>{}</style></head><body>\n",
+  std::string out = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title><style>{}</style></head><body>\n",
                                 html_escaped(file), kStyle);
   out += fmt::format("<h1>{}</h1>\n<p>Tokens of {}, format {}. Colours: <span class=\"begin\">begin</span>, <span class=\"header\">header</span>, "
                      "<span class=\"content\">content</span>, <span class=\"call\">tool call</span>, <span class=\"terminator\">terminator</span>; "

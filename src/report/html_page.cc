@@ -15,7 +15,7 @@ h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid v
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code, pre { font-family: ui-monospace, monospace; font-size: .85em; } pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); }
-.kept { color: var(--kept); font-weight: 600; } .scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+.kept { color: var(--kept); font-weight: 600; } .scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; } td svg { min-width: 8rem; } td:first-child { min-width: 6rem; }
 figure { margin: 1rem 0; display: inline-block; } figcaption { font-size: .85em; }
 @media print { body { margin: 0; } }
 )";
