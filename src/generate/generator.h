@@ -11,10 +11,12 @@
 #include "base/progress.h"
 #include "chat/chat_format.h"
 #include "chat/dialog.h"
-#include "generate/sampling_options.h"
+#include "engine/sampling_options.h"
 #include "text/token_id.h"
 
 namespace drover::generate {
+
+using engine::SamplingOptions;
 
 /// One prompt and how many replies to it.
 struct GenerationRequest {

@@ -70,9 +70,9 @@ void ReplyInProgress::take_next(std::span<const float> logits, const GenerationC
   DROVER_CHECK(!finished_, "A finished reply was asked for another token");
   const auto& options = prepared_->request->options;
   const auto position = static_cast<std::int64_t>(response_.ids.size());
-  SamplingContext context{.seen = seen_, .banned = {}};
+  engine::SamplingContext context{.seen = seen_, .prompt_tokens = prepared_->prompt.size()};
   if (position < options.min_tokens) context.banned = prepared_->stop_ids;
-  const auto token = sample(logits, options, context, chance_.at(position));
+  const auto token = engine::sample(logits, options, context, chance_.at(position));
   response_.ids.push_back(token.id);
   response_.log_probs.push_back(token.log_prob);
   response_.sampled_log_probs.push_back(token.sampled_log_prob);
@@ -81,7 +81,7 @@ void ReplyInProgress::take_next(std::span<const float> logits, const GenerationC
   push_text(token, callbacks);
 }
 
-void ReplyInProgress::push_text(const SampledToken& token, const GenerationCallbacks& callbacks) {
+void ReplyInProgress::push_text(const engine::SampledToken& token, const GenerationCallbacks& callbacks) {
   std::string text = parser_ ? parser_->push(token.id) : decoder_->push(token.id);
   if (finished_ && decoder_) text += decoder_->finish();
   if (!callbacks.on_token) return;

@@ -8,7 +8,7 @@
 
 #include "chat/chat_format.h"
 #include "generate/generator.h"
-#include "generate/sampler.h"
+#include "engine/sampler.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
 
@@ -45,14 +45,14 @@ class ReplyInProgress {
   Response take_response();
 
  private:
-  void push_text(const SampledToken& token, const GenerationCallbacks& callbacks);
+  void push_text(const engine::SampledToken& token, const GenerationCallbacks& callbacks);
   void look_for_the_end(text::TokenId id);
   bool holds_stop_string() const;
 
   const PreparedRequest* prepared_;
   std::int64_t number_;
   const text::Tokenizer* tokenizer_;
-  SampleChance chance_;
+  engine::SampleChance chance_;
   std::unique_ptr<chat::ReplyParser> parser_;       // with a chat format
   std::optional<text::StreamingDecoder> decoder_;   // without one
   std::vector<text::TokenId> seen_;                 // prompt and reply, for the repetition penalty

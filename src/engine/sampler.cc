@@ -1,4 +1,4 @@
-#include "generate/sampler.h"
+#include "engine/sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,21 +7,46 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 
-namespace drover::generate {
+namespace drover::engine {
 namespace {
 
 constexpr double kImpossible = -std::numeric_limits<double>::infinity();
 
+/// Weights are the user's files, and damaged ones give logits that are no numbers. One alone would be passed over by a comparison
+/// and spoil every log-probability.
+void refuse_damaged(std::span<const float> logits) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const auto bad = std::find_if(logits.begin(), logits.end(), [](float logit) { return !(logit < kInfinity); });
+  if (bad != logits.end()) {
+    throw base::UserError("The model gives token {} the logit {}. Its weights are damaged or overflow: try an earlier checkpoint, or float32.",
+                          bad - logits.begin(), *bad);
+  }
+  if (std::all_of(logits.begin(), logits.end(), [](float logit) { return logit == -kInfinity; })) {
+    throw base::UserError("The model gives all {} tokens the logit -inf. Its weights are damaged: try an earlier checkpoint.", logits.size());
+  }
+}
+
 /// ln of the sum of exp(logit), in double because a vocabulary of float32 terms loses digits.
 double log_sum_exp(std::span<const float> logits) {
   const double top = *std::max_element(logits.begin(), logits.end());
-  DROVER_CHECK(std::isfinite(top), "The largest logit is {}", top);
   double sum = 0.0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
   return top + std::log(sum);
 }
 
-/// The logits after bans and the repetition penalty.
+/// How often each token is in `tokens`, by rising id.
+std::vector<std::pair<text::TokenId, std::int64_t>> counts_of(std::span<const text::TokenId> tokens) {
+  std::vector<text::TokenId> sorted(tokens.begin(), tokens.end());
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::pair<text::TokenId, std::int64_t>> counts;
+  for (const auto id : sorted) {
+    if (counts.empty() || counts.back().first != id) counts.emplace_back(id, 0);
+    ++counts.back().second;
+  }
+  return counts;
+}
+
+/// The logits after bias, penalties and bans.
 std::vector<double> shaped_logits(std::span<const float> logits, const SamplingOptions& options, const SamplingContext& context) {
   std::vector<double> shaped(logits.begin(), logits.end());
   const auto entry = [&](text::TokenId id) -> double& {
@@ -29,13 +54,21 @@ std::vector<double> shaped_logits(std::span<const float> logits, const SamplingO
     DROVER_CHECK(index < shaped.size(), "Token {} is outside a vocabulary of {}", text::to_int(id), shaped.size());
     return shaped[index];
   };
+  for (const auto& [id, bias] : options.logit_bias) entry(id) += bias;
   if (options.repetition_penalty != 1.0) {
-    std::vector<text::TokenId> seen(context.seen.begin(), context.seen.end());
-    std::sort(seen.begin(), seen.end());
-    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
-    for (const auto id : seen) {
+    for (const auto& [id, count] : counts_of(context.seen)) {
       double& logit = entry(id);
       logit = logit > 0.0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
+    }
+  }
+  if (options.presence_penalty != 0.0 || options.frequency_penalty != 0.0) {
+    for (const auto& [id, count] : counts_of(context.seen.subspan(context.prompt_tokens))) {
+      entry(id) -= options.presence_penalty + options.frequency_penalty * static_cast<double>(count);
+    }
+  }
+  if (context.allowed != nullptr) {
+    for (std::size_t id = 0; id < shaped.size(); ++id) {
+      if (!context.allowed->contains(text::TokenId{static_cast<std::int32_t>(id)})) shaped[id] = kImpossible;
     }
   }
   for (const auto id : context.banned) entry(id) = kImpossible;
@@ -91,6 +124,7 @@ void normalise(std::vector<Candidate>& candidates) {
 std::vector<Candidate> next_token_distribution(std::span<const float> logits, const SamplingOptions& options,
                                                const SamplingContext& context) {
   DROVER_CHECK(!logits.empty(), "There are no logits to sample from");
+  refuse_damaged(logits);
   const auto shaped = shaped_logits(logits, options, context);
   const auto top = std::max_element(shaped.begin(), shaped.end());
   DROVER_CHECK(std::isfinite(*top), "No token can be drawn: the largest logit is {}", *top);
@@ -140,4 +174,4 @@ double SampleChance::at(std::int64_t position) {
   return stream_.uniform();
 }
 
-}  // namespace drover::generate
+}  // namespace drover::engine

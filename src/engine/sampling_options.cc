@@ -1,10 +1,11 @@
-#include "generate/sampling_options.h"
+#include "engine/sampling_options.h"
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 
-namespace drover::generate {
+namespace drover::engine {
 
 void SamplingOptions::validate() const {
   using base::UserError;
@@ -20,6 +21,16 @@ void SamplingOptions::validate() const {
   if (!(repetition_penalty > 0.0) || !std::isfinite(repetition_penalty)) {
     throw UserError("repetition_penalty = {} is not possible: it must be positive; 1 is off.", repetition_penalty);
   }
+  if (!std::isfinite(presence_penalty)) throw UserError("presence_penalty = {} is not possible: it must be a number; 0 is off.", presence_penalty);
+  if (!std::isfinite(frequency_penalty)) {
+    throw UserError("frequency_penalty = {} is not possible: it must be a number; 0 is off.", frequency_penalty);
+  }
+  for (const auto& [id, bias] : logit_bias) {
+    if (text::to_int(id) < 0) throw UserError("logit_bias names token {}: ids start at 0.", text::to_int(id));
+    if (std::isnan(bias) || bias == std::numeric_limits<double>::infinity()) {
+      throw UserError("logit_bias = {} of token {} is not possible: it must be a number, or -inf to forbid the token.", bias, text::to_int(id));
+    }
+  }
   if (max_tokens < 1) throw UserError("max_tokens = {} is not possible: a reply has at least 1 token.", max_tokens);
   if (min_tokens < 0 || min_tokens > max_tokens) {
     throw UserError("min_tokens = {} is not possible: it must be from 0 to max_tokens = {}.", min_tokens, max_tokens);
@@ -29,4 +40,4 @@ void SamplingOptions::validate() const {
   }
 }
 
-}  // namespace drover::generate
+}  // namespace drover::engine

@@ -1,4 +1,4 @@
-#include "generate/sampler.h"
+#include "engine/sampler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace drover::generate {
+namespace drover::engine {
 namespace {
 
 using text::TokenId;
@@ -113,6 +113,53 @@ TEST(Sampler, ImpossibleTokensAreNeverDrawn) {
   for (const double uniform : {0.0, 0.5, 0.9999999}) EXPECT_EQ(sample(logits, {}, {}, uniform).id, TokenId{1});
 }
 
+TEST(Sampler, DamagedWeightsAreReportedWithTheTokenWhoseLogitIsNoNumber) {
+  const auto message = [](const std::vector<float>& logits, const SamplingOptions& options) -> std::string {
+    try {
+      sample(logits, options, {}, 0.5);
+    } catch (const base::UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  using testing::HasSubstr;
+  const float not_a_number = std::nanf("");
+  for (const double temperature : {0.0, 1.0}) {
+    EXPECT_THAT(message({0.0F, 1.0F, not_a_number}, {.temperature = temperature}), HasSubstr("token 2 the logit nan"));
+    EXPECT_THAT(message({not_a_number, 1.0F}, {.temperature = temperature}), HasSubstr("token 0 the logit nan"));
+    EXPECT_THAT(message({0.0F, INFINITY}, {.temperature = temperature}), HasSubstr("token 1 the logit inf"));
+    EXPECT_THAT(message({-INFINITY, -INFINITY}, {.temperature = temperature}), HasSubstr("all 2 tokens"));
+  }
+}
+
+TEST(Sampler, BiasAndPenaltiesShiftLogitsAsTheirFormulasSay) {
+  const std::vector<TokenId> seen{TokenId{0}, TokenId{1}, TokenId{1}, TokenId{2}};
+  const std::vector<float> logits{1.0F, 1.0F, 1.0F, 1.0F};
+  SamplingOptions options{.presence_penalty = 0.5, .frequency_penalty = 0.25};
+  options.logit_bias = {{TokenId{3}, 2.0}};
+  // The prompt is the first token: only the reply 1, 1, 2 counts for presence and frequency.
+  const auto candidates = next_token_distribution(logits, options, {.seen = seen, .prompt_tokens = 1});
+  const std::vector<double> shaped{1.0, 1.0 - 0.5 - 2 * 0.25, 1.0 - 0.5 - 0.25, 3.0};
+  double total = 0.0;
+  for (const double logit : shaped) total += std::exp(logit);
+  ASSERT_EQ(candidates.size(), 4U);
+  for (std::size_t id = 0; id < 4; ++id) EXPECT_NEAR(candidates[id].probability, std::exp(shaped[id]) / total, 1e-6);
+  options.logit_bias = {{TokenId{3}, -INFINITY}};
+  EXPECT_EQ(next_token_distribution(logits, options, {}).size(), 3U);
+}
+
+TEST(Sampler, OnlyAllowedTokensAreDrawn) {
+  TokenMask mask(3);
+  mask.insert(TokenId{1});
+  const std::vector<float> logits{9.0F, 1.0F, 5.0F};
+  for (const double temperature : {0.0, 1.0}) {
+    const auto token = sample(logits, {.temperature = temperature}, {.allowed = &mask}, 0.99);
+    EXPECT_EQ(token.id, TokenId{1});
+    EXPECT_NEAR(token.sampled_log_prob, 0.0, 1e-6);
+    EXPECT_NEAR(token.log_prob, 1.0 - std::log(std::exp(9.0) + std::exp(1.0) + std::exp(5.0)), 1e-5);
+  }
+}
+
 /// The chi-square statistic of `draws` tokens against the distribution that the options define.
 double chi_square(const std::vector<double>& weights, const SamplingOptions& options, int draws) {
   const auto logits = logits_of(weights);
@@ -179,4 +226,4 @@ TEST(SamplingOptions, RefuseWhatIsOutOfRangeByName) {
 }
 
 }  // namespace
-}  // namespace drover::generate
+}  // namespace drover::engine

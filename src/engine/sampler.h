@@ -5,10 +5,11 @@
 #include <vector>
 
 #include "base/random_stream.h"
-#include "generate/sampling_options.h"
+#include "engine/sampling_options.h"
+#include "engine/token_mask.h"
 #include "text/token_id.h"
 
-namespace drover::generate {
+namespace drover::engine {
 
 /// A token that may be drawn next, and how probable it is.
 struct Candidate {
@@ -19,7 +20,9 @@ struct Candidate {
 /// What the next token depends on beside the logits.
 struct SamplingContext {
   std::span<const text::TokenId> seen = {};    ///< prompt and reply so far, for the repetition penalty
+  std::size_t prompt_tokens = 0;               ///< how many of `seen` are the prompt: presence and frequency count the others
   std::span<const text::TokenId> banned = {};  ///< cannot be drawn (stop ids of a reply that is still too short)
+  const TokenMask* allowed = nullptr;          ///< when given, nothing else can be drawn
 };
 
 /// A token and both log-probabilities (natural) that training may need.
@@ -30,8 +33,8 @@ struct SampledToken {
 };
 
 /// The distribution that `sample` draws from: the tokens that remain, their probabilities summing to 1; by falling probability (then
-/// by id) when top-k, top-p or min-p cut, else by id. `logits` holds one entry a token id, all finite or -inf, at least one finite that
-/// is not banned (checked).
+/// by id) when top-k, top-p or min-p cut, else by id. `logits` holds one entry a token id, at least one of them not banned and finite
+/// (checked). Throws UserError for a logit that is NaN or +inf, and where all are -inf: the weights are damaged.
 std::vector<Candidate> next_token_distribution(std::span<const float> logits, const SamplingOptions& options,
                                                const SamplingContext& context = {});
 
@@ -49,4 +52,4 @@ class SampleChance {
   base::RandomStream stream_;
 };
 
-}  // namespace drover::generate
+}  // namespace drover::engine
