@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shown_name.h"
 #include "chat/checked_object.h"
 #include "chat/dialog_json.h"
 #include "chat/dialog_writer.h"
@@ -26,7 +27,7 @@ std::variant<ToolCall, CallFault> call_from_object(const Json& object, std::stri
     } else if (key == "id" && with_id && value.is_string()) {
       call.id = value.get<std::string>();
     } else if (key != "type" || value != "function") {
-      return CallFault{fmt::format("The call has the unexpected key \"{}\" (expected \"name\" and \"{}\").", key, arguments_key)};
+      return CallFault{fmt::format("The call has the unexpected key \"{}\" (expected \"name\" and \"{}\").", base::escaped_name(key), arguments_key)};
     }
   }
   if (call.name.empty()) return CallFault{"The call does not name a function."};

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/nearest_name.h"
+#include "base/shown_name.h"
 
 namespace drover::chat {
 
@@ -57,8 +58,8 @@ void CheckedObject::refuse_unknown_keys(std::initializer_list<std::string_view> 
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const bool is_harmless = std::find(harmless.begin(), harmless.end(), key) != harmless.end();
     if (is_harmless && (value.empty() || (value.is_string() && value.get_ref<const std::string&>().empty()))) continue;
-    if (is_harmless) fail(fmt::format("the key \"{}\" is only understood when it is empty", key));
-    fail(fmt::format("unknown key \"{}\"{}", key, base::suggestion(key, std::vector<std::string_view>(known))));
+    if (is_harmless) fail(fmt::format("the key \"{}\" is only understood when it is empty", base::escaped_name(key)));
+    fail(fmt::format("unknown key \"{}\"{}", base::escaped_name(key), base::suggestion(key, std::vector<std::string_view>(known))));
   }
 }
 

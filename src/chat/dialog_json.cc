@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/nearest_name.h"
+#include "base/shown_name.h"
 #include "chat/checked_object.h"
 #include "chat/json_text.h"
 #include "chat/strict_json.h"
@@ -19,7 +20,7 @@ Sender sender_of(std::string_view role, std::string_view where) {
   if (role == "user") return Sender::kUser;
   if (role == "assistant") return Sender::kAssistant;
   if (role == "tool" || role == "ipython") return Sender::kTool;
-  fail_at(where, fmt::format("unknown role \"{}\"{}", role, base::suggestion(role, kRoles)));
+  fail_at(where, fmt::format("unknown role \"{}\"{}", base::escaped_name(role), base::suggestion(role, kRoles)));
 }
 
 std::string content_from_json(const Json& content, const std::string& where) {
@@ -29,7 +30,7 @@ std::string content_from_json(const Json& content, const std::string& where) {
   for (std::size_t i = 0; i < content.size(); ++i) {
     const CheckedObject part(content[i], fmt::format("{}[{}]", where, i));
     if (const std::string type = part.text("type"); type != "text") {
-      part.fail(fmt::format("only parts of type \"text\" are understood, not \"{}\"", type));
+      part.fail(fmt::format("only parts of type \"text\" are understood, not \"{}\"", base::escaped_name(type)));
     }
     part.refuse_unknown_keys({"type", "text"}, {"annotations"});
     part.at("text");
@@ -74,7 +75,7 @@ ToolCall call_from_json(const Json& value, const std::string& where) {
     return call;
   }
   if (type != "" && type != "function" && type != "builtin") {
-    object.fail(fmt::format("unknown type of call \"{}\" (known: function, builtin, code)", type));
+    object.fail(fmt::format("unknown type of call \"{}\" (known: function, builtin, code)", base::escaped_name(type)));
   }
   if (type == "builtin") call.kind = ToolCall::Kind::kBuiltin;
   const auto read_call = [&call](const CheckedObject& function) {
@@ -112,7 +113,7 @@ Ending ending_from_json(const CheckedObject& object, const Message& message) {
     }
     return ending;
   }
-  fail_at(object.place("ending"), fmt::format("\"{}\" is unknown (known: turn, message, cut)", text));
+  fail_at(object.place("ending"), fmt::format("\"{}\" is unknown (known: turn, message, cut)", base::escaped_name(text)));
 }
 
 Message message_from_json(const Json& value, const std::string& where) {
@@ -164,7 +165,7 @@ ToolDefinition tool_from_json(const Json& value, const std::string& where) {
   if (const Json* wrapped = object.find("function")) {
     object.refuse_unknown_keys({"type", "function"});
     if (const std::string type = object.text("type"); type != "function" && !type.empty()) {
-      object.fail(fmt::format("unknown type of tool \"{}\" (known: function)", type));
+      object.fail(fmt::format("unknown type of tool \"{}\" (known: function)", base::escaped_name(type)));
     }
     const CheckedObject function(*wrapped, object.place("function"));
     function.refuse_unknown_keys({"name", "description", "parameters", "strict"});
@@ -267,7 +268,7 @@ std::vector<ToolDefinition> tools_from_json(const Json& list, std::string_view w
   std::unordered_set<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i) {
     tools.push_back(tool_from_json(list[i], fmt::format("{}[{}]", where, i)));
-    if (!names.insert(tools.back().name).second) fail_at(where, fmt::format("the tool \"{}\" appears twice", tools.back().name));
+    if (!names.insert(tools.back().name).second) fail_at(where, fmt::format("the tool \"{}\" appears twice", base::escaped_name(tools.back().name)));
   }
   return tools;
 }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/shown_name.h"
 #include "chat/json_text.h"
 #include "chat/llama_family.h"
 
@@ -75,7 +76,8 @@ class Llama31FunctionTag final : public LlamaFamily {
   std::string call_text_of(const Message& message, std::string_view where) const override {
     const ToolCall& call = message.calls.front();
     if (call.name.find('>') != std::string::npos) {
-      throw base::UserError("{}: the function's name '{}' contains '>', which the format '{}' cannot write.", where, call.name, name());
+      throw base::UserError("{}: the function's name '{}' contains '>', which the format '{}' cannot write.", where,
+                            base::escaped_name(call.name), name());
     }
     return fmt::format("<function={}>{}</function>", call.name, json_inside_tags(json_text(call.arguments)));
   }

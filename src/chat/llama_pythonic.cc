@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shown_name.h"
 #include "chat/json_text.h"
 #include "chat/llama_family.h"
 #include "chat/python_literal.h"
@@ -69,14 +70,14 @@ class LlamaPythonic final : public LlamaFamily {
     std::string text = "[";
     for (const ToolCall& call : message.calls) {
       if (!is_python_name(call.name)) {
-        throw base::UserError("{}: '{}' is no Python name, so the format '{}' cannot call it.", where, call.name, name());
+        throw base::UserError("{}: '{}' is no Python name, so the format '{}' cannot call it.", where, base::escaped_name(call.name), name());
       }
       text += fmt::format("{}{}(", text.size() > 1 ? ", " : "", call.name);
       bool first = true;
       for (const auto& [key, value] : call.arguments.items()) {
         if (!is_python_name(key)) {
-          throw base::UserError("{}: the argument '{}' of '{}' is no Python name, so the format '{}' cannot write it.", where, key,
-                                call.name, name());
+          throw base::UserError("{}: the argument '{}' of '{}' is no Python name, so the format '{}' cannot write it.", where,
+                                base::escaped_name(key), base::escaped_name(call.name), name());
         }
         text += fmt::format("{}{}={}", first ? "" : ", ", key, python_literal(value));
         first = false;

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/nearest_name.h"
+#include "base/shown_name.h"
 #include "chat/checked_object.h"
 #include "chat/dialog_json.h"
 
@@ -21,7 +22,7 @@ PreferenceLevel level_from_json(const Json& value, std::string_view where) {
   const std::string& name = value.get_ref<const std::string&>();
   const auto level = preference_level_of(name);
   if (!level) {
-    fail_at(where, fmt::format("unknown level \"{}\"{}; known: {}", name, base::suggestion(name, kLevelNames), fmt::join(kLevelNames, ", ")));
+    fail_at(where, fmt::format("unknown level \"{}\"{}; known: {}", base::escaped_name(name), base::suggestion(name, kLevelNames), fmt::join(kLevelNames, ", ")));
   }
   return *level;
 }

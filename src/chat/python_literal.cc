@@ -6,6 +6,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "base/shown_name.h"
 #include "chat/json_text.h"
 #include "chat/strict_json.h"
 
@@ -116,7 +117,7 @@ class Reader {
       ++at_;
       if (!names.insert(name).second) {
         at_ = begin;
-        fail(fmt::format("the argument '{}' appears twice", name));
+        fail(fmt::format("the argument '{}' appears twice", base::escaped_name(name)));
       }
       call.arguments.get_ref<Json::object_t&>().emplace_back(std::move(name), read_value(1));
       skip_blanks();
@@ -151,7 +152,7 @@ class Reader {
     const bool cut = at_ == text_.size();
     at_ = begin;
     if (cut) fail_end();
-    fail(fmt::format("'{}' is no literal value", name));
+    fail(fmt::format("'{}' is no literal value", base::escaped_name(name)));
   }
 
   /// Elements up to the closing bracket, which may follow a last comma.
@@ -203,7 +204,7 @@ class Reader {
       std::string key = read_strings();
       if (!keys.insert(key).second) {
         at_ = begin;
-        fail(fmt::format("the key '{}' appears twice", key));
+        fail(fmt::format("the key '{}' appears twice", base::escaped_name(key)));
       }
       skip_blanks();
       expect(':');

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/shown_name.h"
+
 namespace drover::chat {
 
 const ControlMark* ReplyText::find(text::TokenId id) const {
@@ -21,7 +23,7 @@ std::optional<ReplyFault> OfferedTools::check(const std::vector<ToolCall>& calls
     if ((is_function ? functions : core_tools).contains(call.name)) continue;
     return ReplyFault{ReplyFault::Kind::kUnknownFunction,
                       fmt::format("The reply calls the {} \"{}\", which the dialog does not offer.",
-                                  is_function ? "function" : "core tool", call.name),
+                                  is_function ? "function" : "core tool", base::escaped_name(call.name)),
                       0};
   }
   return std::nullopt;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/nearest_name.h"
+#include "base/shown_name.h"
 #include "chat/checked_object.h"
 #include "chat/dialog_json.h"
 #include "chat/strict_json.h"
@@ -62,7 +63,7 @@ Message message_of(const Json& value, const std::string& where) {
     message.content.clear();
     message.ending = Ending::kMessage;
   } else {
-    fail_at(object.place("from"), fmt::format("unknown sender \"{}\"{}", from, base::suggestion(from, kSenders)));
+    fail_at(object.place("from"), fmt::format("unknown sender \"{}\"{}", base::escaped_name(from), base::suggestion(from, kSenders)));
   }
   return message;
 }

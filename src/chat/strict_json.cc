@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/shown_name.h"
+
 namespace drover::chat {
 namespace {
 
@@ -32,17 +34,21 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool key(string_t& key) override {
     Level& level = levels_.back();
     if (!level.keys.insert(key).second) {
-      fault_ = JsonFault{fmt::format("the key \"{}\" appears twice", key)};
+      fault_ = JsonFault{fmt::format("the key \"{}\" appears twice", base::escaped_name(key))};
       return false;
     }
     level.key = std::move(key);
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+  bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception& error) override {
     std::string reason = error.what();
     // The library's text is "[json.exception.parse_error.101] parse error at line 1, column 5: <what is wrong>".
     if (const auto colon = reason.find(": "); colon != std::string::npos) reason.erase(0, colon + 2);
+    // It quotes the token at hand, however long that is.
+    if (const auto quote = reason.find("'" + token + "'"); quote != std::string::npos) {
+      reason.replace(quote + 1, token.size(), base::escaped_name(token));
+    }
     const bool at_end = reason.find("unexpected end of input") != std::string::npos ||
                         reason.find("missing closing quote") != std::string::npos;
     fault_ = JsonFault{at_end ? "it ends too early" : reason, position > 0 ? position - 1 : 0, at_end};

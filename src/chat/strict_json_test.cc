@@ -66,5 +66,10 @@ TEST(JsonText, ReadsBackAsTheSameValue) {
   }
 }
 
+TEST(StrictJson, AFaultQuotesNoWholeToken) {
+  const auto parsed = parse_strict_json("{\"" + std::string(100000, 'x') + "\u001b");
+  EXPECT_LT(std::get<JsonFault>(parsed).reason.size(), 300U);
+}
+
 }  // namespace
 }  // namespace drover::chat

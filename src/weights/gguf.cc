@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/shown_name.h"
 #include "weights/byte_cursor.h"
 #include "weights/gguf_parser.h"
-#include "weights/shown_name.h"
 
 namespace drover::weights {
 namespace {
@@ -90,12 +90,12 @@ const GgufFile::Entry* GgufFile::entry(std::string_view key) const {
 }
 
 void GgufFile::refuse_type(const Entry& entry, std::string_view wanted) const {
-  throw UserError("{}: metadata {} is {}{}; {} is expected.", where_, shown_name(entry.key), entry.is_array ? "an array of " : "",
+  throw UserError("{}: metadata {} is {}{}; {} is expected.", where_, base::shown_name(entry.key), entry.is_array ? "an array of " : "",
                   name_of(entry.type), wanted);
 }
 
 void GgufFile::refuse_missing(std::string_view key) const {
-  throw UserError("{} lacks the metadata {}. Is it a complete model file?", where_, shown_name(key));
+  throw UserError("{} lacks the metadata {}. Is it a complete model file?", where_, base::shown_name(key));
 }
 
 const GgufFile::Entry* GgufFile::scalar_entry(std::string_view key, std::string_view wanted) const {
@@ -122,7 +122,7 @@ std::optional<std::int64_t> GgufFile::find_integer(std::string_view key) const {
   if (found == nullptr) return std::nullopt;
   if (!is_integer(found->type)) refuse_type(*found, "an integer");
   const auto value = decode_integer(found->type, found->bytes.data());
-  if (!value) throw UserError("{}: metadata {} is an integer above 2^63 - 1.", where_, shown_name(key));
+  if (!value) throw UserError("{}: metadata {} is an integer above 2^63 - 1.", where_, base::shown_name(key));
   return value;
 }
 
@@ -158,7 +158,7 @@ std::optional<std::vector<std::int64_t>> GgufFile::find_array_of_integers(std::s
   std::vector<std::int64_t> integers(found->count);
   for (std::size_t i = 0; i < integers.size(); ++i) {
     const auto value = decode_integer(found->type, found->bytes.data() + i * size);
-    if (!value) throw UserError("{}: element {} of metadata {} is above 2^63 - 1.", where_, i, shown_name(key));
+    if (!value) throw UserError("{}: element {} of metadata {} is above 2^63 - 1.", where_, i, base::shown_name(key));
     integers[i] = *value;
   }
   return integers;
@@ -227,7 +227,7 @@ std::uint64_t GgufFile::count_of(std::string_view key) const {
 
 GgufValue GgufFile::value(std::string_view key) const {
   const Entry* found = entry(key);
-  DROVER_CHECK(found != nullptr, "{} has no metadata {}", where_, shown_name(key));
+  DROVER_CHECK(found != nullptr, "{} has no metadata {}", where_, base::shown_name(key));
   if (found->type == GgufType::kString) {
     if (!found->is_array) return std::string(string(key));
     const auto views = array_of_strings(key);
@@ -260,7 +260,7 @@ const TensorView* GgufFile::find(std::string_view name) const& {
 
 const TensorView& GgufFile::at(std::string_view name) const& {
   const TensorView* found = find(name);
-  if (found == nullptr) throw UserError("{} lacks the tensor {}. Is it a complete model file?", where_, shown_name(name));
+  if (found == nullptr) throw UserError("{} lacks the tensor {}. Is it a complete model file?", where_, base::shown_name(name));
   return *found;
 }
 

@@ -7,8 +7,8 @@
 #include <bit>
 
 #include "base/error.h"
+#include "base/shown_name.h"
 #include "weights/gguf_tensor_type.h"
-#include "weights/shown_name.h"
 
 namespace drover::weights {
 namespace {
@@ -78,7 +78,7 @@ void GgufParser::read_metadata_entry(std::int64_t index) {
     throw UserError("{}: the key of metadata entry {} has {} bytes; 1 to {} are allowed.", where_, index, entry.key.size(),
                     kMaxKeyBytes);
   }
-  const std::string what = "metadata " + shown_name(entry.key);
+  const std::string what = "metadata " + base::shown_name(entry.key);
   if (!file_.entry_index_.emplace(entry.key, file_.entries_.size()).second) {
     throw UserError("{} holds {} twice.", where_, what);
   }
@@ -139,7 +139,7 @@ void GgufParser::read_tensor_info(std::int64_t index) {
     throw UserError("{}: the name of tensor {} has {} bytes; {} are allowed.", where_, index, name.size(), kMaxKeyBytes);
   }
   tensor.name = name;
-  const std::string what = "tensor " + shown_name(name);
+  const std::string what = "tensor " + base::shown_name(name);
   if (!file_.tensor_index_.emplace(tensor.name, file_.tensors_.size()).second) {
     throw UserError("{} holds {} twice.", where_, what);
   }
@@ -175,13 +175,13 @@ void GgufParser::place_tensors() {
     TensorView& tensor = file_.tensors_[i];
     if (offsets_[i] != expected) {
       throw UserError("{}: the data of tensor {} begin at offset {} where {} is expected, so tensors overlap or leave a hole.", where_,
-                      shown_name(tensor.name), offsets_[i], expected);
+                      base::shown_name(tensor.name), offsets_[i], expected);
     }
     const std::uint64_t size = *stored_bytes(tensor.type, tensor.shape);
     // `expected` never passes the file's size by more than the alignment, so none of these sums overflows.
     if (data_begin + expected > bytes_.size() || size > bytes_.size() - data_begin - expected) {
       throw UserError("{} ends inside the data of tensor {}: {} bytes are needed at position {}, the file has {}. Is it complete?",
-                      where_, shown_name(tensor.name), size, data_begin + expected, bytes_.size());
+                      where_, base::shown_name(tensor.name), size, data_begin + expected, bytes_.size());
     }
     tensor.bytes = bytes_.subspan(data_begin + expected, size);
     expected = aligned(expected + size);

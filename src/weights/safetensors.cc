@@ -4,10 +4,10 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/shown_name.h"
 #include "weights/byte_cursor.h"
 #include "weights/safetensors_header.h"
 #include "weights/safetensors_index.h"
-#include "weights/shown_name.h"
 
 namespace drover::weights {
 namespace {
@@ -23,7 +23,7 @@ const TensorView* find_in(const std::vector<TensorView>& tensors, const NameInde
 
 const TensorView& demand(const TensorView* found, std::string_view name, std::string_view where) {
   if (found == nullptr) {
-    throw UserError("{} lacks the tensor {}. Does config.json describe another architecture?", where, shown_name(name));
+    throw UserError("{} lacks the tensor {}. Does config.json describe another architecture?", where, base::shown_name(name));
   }
   return *found;
 }
@@ -43,7 +43,7 @@ void check_presence(const std::filesystem::path& folder, const std::set<std::str
   }
   if (num_missing > 0) {
     throw UserError("{} lacks {} of its {} shards (the first is {}). Was the download interrupted?", folder.string(), num_missing,
-                    files.size(), shown_name(first));
+                    files.size(), base::shown_name(first));
   }
 }
 
@@ -55,7 +55,7 @@ void check_completeness(const std::map<std::string, std::string>& weight_map, co
   for (const auto& [name, file] : weight_map) {
     if (found.contains(name)) continue;
     throw UserError("{} says that tensor {} is in {}, but it is not. Do index and shards come from the same model?", index.string(),
-                    shown_name(name), shown_name(file));
+                    base::shown_name(name), base::shown_name(file));
   }
 }
 

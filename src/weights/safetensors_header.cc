@@ -9,7 +9,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "weights/shown_name.h"
+#include "base/shown_name.h"
 #include "weights/strict_json_events.h"
 
 namespace drover::weights {
@@ -53,17 +53,17 @@ class HeaderEvents : public StrictJsonEvents {
     if (state_ == State::kTop) {
       name_ = key;
       is_metadata_ = key == "__metadata__";
-      if (!names_.insert(key).second) throw UserError("{} lists {} twice.", where(), shown_name(key));
+      if (!names_.insert(key).second) throw UserError("{} lists {} twice.", where(), base::shown_name(key));
     } else if (state_ == State::kMetadata) {
       metadata_key_ = key;
-      if (header_.metadata.contains(key)) throw UserError("{} lists the metadata {} twice.", where(), shown_name(key));
+      if (header_.metadata.contains(key)) throw UserError("{} lists the metadata {} twice.", where(), base::shown_name(key));
     } else {
       field_ = key;
       if (key != "dtype" && key != "shape" && key != "data_offsets") {
-        throw UserError("{}: tensor {} has the unknown field {}.", where(), shown_name(name_), shown_name(key));
+        throw UserError("{}: tensor {} has the unknown field {}.", where(), base::shown_name(name_), base::shown_name(key));
       }
       if (!seen_fields_.insert(key).second) {
-        throw UserError("{}: tensor {} has the field '{}' twice.", where(), shown_name(name_), key);
+        throw UserError("{}: tensor {} has the field '{}' twice.", where(), base::shown_name(name_), key);
       }
     }
     return true;
@@ -77,7 +77,7 @@ class HeaderEvents : public StrictJsonEvents {
     if (state_ != State::kTensor || field_ != "dtype") refuse("a string");
     const auto type = element_type_of_safetensors(text);
     if (!type) {
-      throw UserError("{}: tensor {} has the type {}, which drover does not read.", where(), shown_name(name_), shown_name(text));
+      throw UserError("{}: tensor {} has the type {}, which drover does not read.", where(), base::shown_name(name_), base::shown_name(text));
     }
     tensor_.type = *type;
     return true;
@@ -97,13 +97,13 @@ class HeaderEvents : public StrictJsonEvents {
   bool number_unsigned(number_unsigned_t number) override {
     if (state_ == State::kShape) {
       if (tensor_.shape.size() == kMaxDimensions) {
-        throw UserError("{}: tensor {} has more than {} dimensions.", where(), shown_name(name_), kMaxDimensions);
+        throw UserError("{}: tensor {} has more than {} dimensions.", where(), base::shown_name(name_), kMaxDimensions);
       }
       if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) refuse("a number above 2^63 - 1");
       tensor_.shape.push_back(static_cast<std::int64_t>(number));
     } else if (state_ == State::kOffsets) {
       if (offsets_.size() == 2) {
-        throw UserError("{}: tensor {} has more than two data offsets.", where(), shown_name(name_));
+        throw UserError("{}: tensor {} has more than two data offsets.", where(), base::shown_name(name_));
       }
       offsets_.push_back(number);
     } else {
@@ -123,18 +123,18 @@ class HeaderEvents : public StrictJsonEvents {
 
   void finish_tensor() {
     for (const char* field : {"dtype", "shape", "data_offsets"}) {
-      if (!seen_fields_.contains(field)) throw UserError("{}: tensor {} lacks the field '{}'.", where(), shown_name(name_), field);
+      if (!seen_fields_.contains(field)) throw UserError("{}: tensor {} lacks the field '{}'.", where(), base::shown_name(name_), field);
     }
     if (offsets_.size() != 2 || offsets_[0] > offsets_[1]) {
       throw UserError("{}: tensor {} has the data offsets [{}]; a begin and an end that is not before it are expected.", where(),
-                      shown_name(name_), fmt::join(offsets_, ", "));
+                      base::shown_name(name_), fmt::join(offsets_, ", "));
     }
     tensor_.begin = offsets_[0];
     tensor_.end = offsets_[1];
     const auto bytes = stored_bytes(tensor_.type, tensor_.shape);
     if (!bytes || *bytes != tensor_.end - tensor_.begin) {
       throw UserError("{}: tensor {} of type {} and shape [{}] needs {} bytes, but its data offsets span {}.", where(),
-                      shown_name(name_), name_of(tensor_.type), fmt::join(tensor_.shape, ", "),
+                      base::shown_name(name_), name_of(tensor_.type), fmt::join(tensor_.shape, ", "),
                       bytes ? fmt::format("{}", *bytes) : "more than 2^63", tensor_.end - tensor_.begin);
     }
     header_.tensors.push_back(std::move(tensor_));
@@ -144,9 +144,9 @@ class HeaderEvents : public StrictJsonEvents {
     switch (state_) {
       case State::kStart:
       case State::kEnd: return "the header";
-      case State::kTop: return is_metadata_ ? "'__metadata__'" : "the entry of tensor " + shown_name(name_);
-      case State::kMetadata: return "the metadata " + shown_name(metadata_key_);
-      default: return fmt::format("'{}' of tensor {}", field_, shown_name(name_));
+      case State::kTop: return is_metadata_ ? "'__metadata__'" : "the entry of tensor " + base::shown_name(name_);
+      case State::kMetadata: return "the metadata " + base::shown_name(metadata_key_);
+      default: return fmt::format("'{}' of tensor {}", field_, base::shown_name(name_));
     }
   }
 
@@ -167,7 +167,7 @@ void check_coverage(const SafetensorsHeader& header, std::uint64_t data_bytes, s
   for (const auto& tensor : header.tensors) {
     if (tensor.begin != expected) {
       throw UserError("{}: the data of tensor {} begin at byte {} where {} is expected, so tensors overlap or leave a hole.", where,
-                      shown_name(tensor.name), tensor.begin, expected);
+                      base::shown_name(tensor.name), tensor.begin, expected);
     }
     expected = tensor.end;
   }

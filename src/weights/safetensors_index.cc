@@ -3,7 +3,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "weights/shown_name.h"
+#include "base/shown_name.h"
 #include "weights/strict_json_events.h"
 
 namespace drover::weights {
@@ -34,7 +34,7 @@ class IndexEvents : public StrictJsonEvents {
     if (depth_ != 2) refuse("a string");
     if (file.empty() || file == "." || file == ".." || file.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
       throw UserError("{} places tensor {} in the file {}, which is not a plain file name. Shards lie beside their index.", where(),
-                      shown_name(name_), shown_name(file));
+                      base::shown_name(name_), base::shown_name(file));
     }
     map_.emplace(name_, file);
     return true;
@@ -60,10 +60,10 @@ class IndexEvents : public StrictJsonEvents {
   bool key(string_t& key) override {
     if (depth_ == 1) {
       key_ = key;
-      if (!keys_.insert(key).second) throw UserError("{} lists {} twice.", where(), shown_name(key));
+      if (!keys_.insert(key).second) throw UserError("{} lists {} twice.", where(), base::shown_name(key));
     } else if (in_map()) {
       name_ = key;
-      if (map_.contains(key)) throw UserError("{} lists the tensor {} twice.", where(), shown_name(key));
+      if (map_.contains(key)) throw UserError("{} lists the tensor {} twice.", where(), base::shown_name(key));
     }
     return true;
   }
@@ -83,7 +83,7 @@ class IndexEvents : public StrictJsonEvents {
 
   std::string place() const override {
     if (depth_ == 0) return "the whole document";
-    return depth_ == 1 ? shown_name(key_) : "the file of tensor " + shown_name(name_);
+    return depth_ == 1 ? base::shown_name(key_) : "the file of tensor " + base::shown_name(name_);
   }
 
   int depth_ = 0;

@@ -1,7 +1,7 @@
 #include "weights/strict_json_events.h"
 
 #include "base/error.h"
-#include "weights/shown_name.h"
+#include "base/shown_name.h"
 
 namespace drover::weights {
 
@@ -9,7 +9,7 @@ void StrictJsonEvents::run(std::string_view text) { nlohmann::json::sax_parse(te
 
 bool StrictJsonEvents::parse_error(std::size_t position, const std::string& last_token, const nlohmann::detail::exception&) {
   throw base::UserError("{} is not valid JSON at byte {}, near {}. Is the file complete?", where_, position,
-                        shown_name(last_token));
+                        base::shown_name(last_token));
 }
 
 void StrictJsonEvents::refuse(std::string_view found) const {

@@ -4,7 +4,6 @@
 
 #include <limits>
 
-#include "weights/shown_name.h"
 
 namespace drover::weights {
 namespace {
@@ -48,12 +47,6 @@ TEST(TensorView, KnowsWhetherItsBytesMayBeCast) {
   EXPECT_TRUE((TensorView{.type = ElementType::kF32, .bytes = std::span(storage).subspan(4, 4)}).is_aligned());
   EXPECT_FALSE((TensorView{.type = ElementType::kF32, .bytes = std::span(storage).subspan(2, 4)}).is_aligned());
   EXPECT_TRUE((TensorView{.type = ElementType::kBF16, .bytes = std::span(storage).subspan(2, 4)}).is_aligned());
-}
-
-TEST(ShownName, IsShortAndPrintable) {
-  EXPECT_EQ(shown_name("blk.0.attn_q.weight"), "'blk.0.attn_q.weight'");
-  EXPECT_EQ(shown_name(std::string_view("a\0\x1b[2J\xC3", 7)), "'a\\x00\\x1b[2J\\xc3'");
-  EXPECT_EQ(shown_name(std::string(1000, 'x')).size(), 80u + 2 + 3);
 }
 
 }  // namespace

@@ -1,16 +1,16 @@
-#include "weights/shown_name.h"
+#include "base/shown_name.h"
 
 #include <fmt/format.h>
 
-namespace drover::weights {
+namespace drover::base {
 namespace {
 
 constexpr std::size_t kMaxShownBytes = 80;
 
 }  // namespace
 
-std::string shown_name(std::string_view name) {
-  std::string shown = "'";
+std::string escaped_name(std::string_view name) {
+  std::string shown;
   for (const char character : name.substr(0, kMaxShownBytes)) {
     const auto byte = static_cast<unsigned char>(character);
     if (byte >= 0x20 && byte < 0x7F) {
@@ -20,7 +20,9 @@ std::string shown_name(std::string_view name) {
     }
   }
   if (name.size() > kMaxShownBytes) shown += "...";
-  return shown + "'";
+  return shown;
 }
 
-}  // namespace drover::weights
+std::string shown_name(std::string_view name) { return "'" + escaped_name(name) + "'"; }
+
+}  // namespace drover::base
