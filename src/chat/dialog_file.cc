@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <optional>
 
@@ -119,10 +121,12 @@ DialogFileReport for_each_row(const std::filesystem::path& path, const DialogFil
 template <typename Row, typename ToJson>
 void write_rows(const std::filesystem::path& path, std::span<const Row> rows, const ToJson& to_json) {
   base::AtomicFile file(path);
+  errno = 0;
   std::ofstream stream(file.stream_path(), std::ios::binary);
+  if (!stream) throw base::SurroundingsError("{} cannot be written: {}.", path.string(), std::strerror(errno));
   for (const Row& row : rows) stream << to_json(row).dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
   stream.close();
-  if (!stream) throw base::SurroundingsError("Cannot write {}. Is the disk full?", path.string());
+  if (!stream) throw base::SurroundingsError("{} cannot be written: {}.", path.string(), std::strerror(errno));
   file.commit();
 }
 

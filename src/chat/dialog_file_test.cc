@@ -84,6 +84,26 @@ TEST_F(DialogFileTest, CallersRefuseRowsInTheSameWay) {
             "FILE, line 1: nothing to learn");
 }
 
+TEST_F(DialogFileTest, AFileThatCannotBeMadeIsReportedWithItsCause) {
+  try {
+    write_dialog_file(path_.string() + ".missing/x.jsonl", {});
+    FAIL() << "a file in a folder that does not exist was written";
+  } catch (const base::SurroundingsError& error) {
+    EXPECT_NE(std::string_view(error.what()).find("No such file or directory"), std::string_view::npos) << error.what();
+  }
+}
+
+TEST_F(DialogFileTest, ForeignKeysAreShownShortAndHarmless) {
+  const std::string row = R"({"messages": [{"role": "user", "content": "x"}], "\u001b[2J)" + std::string(100000, 'k') + "\": 1}";
+  write(row);
+  const auto text = refusal([&] { read_dialog_file(path_); });
+  EXPECT_LT(text.size(), 400U);
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  const std::string twice = R"({"messages": 1, "\u001b[2J": 1, "\u001b[2J": 2})";
+  write(twice);
+  EXPECT_EQ(refusal([&] { read_dialog_file(path_); }).find('\x1b'), std::string::npos);
+}
+
 TEST_F(DialogFileTest, WrittenFilesAreReadBack) {
   const std::vector<Dialog> dialogs = {{.messages = {{.sender = Sender::kUser, .content = "a\nb"}}},
                                        {.messages = {{.sender = Sender::kAssistant, .content = "\xF0\x9F\x9A\x80", .ending = Ending::kCut}}}};

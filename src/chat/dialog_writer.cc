@@ -4,8 +4,17 @@
 #include <utility>
 
 #include "base/error.h"
+#include "text/unicode.h"
 
 namespace drover::chat {
+namespace {
+
+/// str.isspace() of Python: White_Space and the four separators of ASCII.
+bool is_blank(char32_t character) {
+  return (character >= 0x1c && character <= 0x1f) || (text::char_class_of(character) & text::char_class::kSpace) != 0;
+}
+
+}  // namespace
 
 DialogWriter::DialogWriter(const text::Tokenizer& tokenizer, std::span<const Marker> markers) : tokenizer_(tokenizer), markers_(markers) {}
 
@@ -76,10 +85,17 @@ bool adds_blank(const text::Tokenizer& tokenizer) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\n\r\f\v";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+  while (!text.empty()) {
+    const auto first = text::decode_character(text.data(), text.data() + text.size());
+    if (!is_blank(first.code_point)) break;
+    text.remove_prefix(first.length);
+  }
+  while (!text.empty()) {
+    const auto last = text::decode_last_character(text.data(), text.data() + text.size());
+    if (!is_blank(last.code_point)) break;
+    text.remove_suffix(last.length);
+  }
+  return text;
 }
 
 }  // namespace drover::chat

@@ -61,7 +61,7 @@ text::TokenId require_control(const text::Tokenizer& tokenizer, std::string_view
 /// Whether the tokenizer puts a blank before every text that it encodes (SentencePiece's dummy prefix).
 bool adds_blank(const text::Tokenizer& tokenizer);
 
-/// The text without white space at its ends.
+/// The text without white space at its ends, as Python's str.strip() and so the templates' `trim` take it.
 std::string_view trimmed(std::string_view text);
 
 }  // namespace drover::chat

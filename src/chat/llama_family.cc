@@ -115,7 +115,7 @@ void LlamaFamily::write_assistant(DialogWriter& writer, const Message& message, 
     writer.text(core ? core_call_text(message.calls.front(), where) : call_text_of(message, where), TokenRole::kToolCall);
   }
   if (message.ending == Ending::kCut) return;
-  const bool eom = ends_message && tokens_.end_of_message;
+  const bool eom = ends_message && rules_.reads_calls && tokens_.end_of_message;  // Llama 3.0 knows one terminator only
   writer.control(eom ? *tokens_.end_of_message : tokens_.end_of_turn, TokenRole::kTerminator);
 }
 

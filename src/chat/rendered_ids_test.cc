@@ -2,7 +2,11 @@
 // tokenizers, piece by piece as the reference encoder of Llama 3 does, and with llama.cpp for SmolLM2.
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "chat/byte_tokenizer_test.h"
 #include "chat/chat_format.h"
+#include "chat/dialog_writer.h"
+#include "chat/reply_tokens.h"
 #include "text/bpe_fixture_test.h"
 #include "text/load_tokenizer.h"
 
@@ -28,6 +32,13 @@ TEST(Llama3Ids, HeaderAndContentAreEncodedSeparately) {
   const auto format = make_chat_format("llama3", llama3());
   const Dialog dialog = {.messages = {{.sender = Sender::kAssistant, .content = "\n{"}}};
   EXPECT_EQ(ints(format->render(dialog).ids), (std::vector<int>{128000, 128006, 78191, 128007, 271, 198, 90, 128009}));
+}
+
+// Llama 3.0 never saw the token that later models end a message with; in its vocabulary it is reserved.
+TEST(Llama3Ids, EveryMessageEndsTheTurn) {
+  const auto format = make_chat_format("llama3", llama3());
+  const Dialog dialog = {.messages = {{.sender = Sender::kAssistant, .content = "\n{", .ending = Ending::kMessage}}};
+  EXPECT_EQ(ints(format->render(dialog).ids).back(), 128009);
 }
 
 TEST(Llama3Ids, ATypedControlTokenStaysText) {
@@ -67,6 +78,31 @@ TEST(SmolLm2Ids, OfTheDefaultSystemMessageAndAQuestion) {
   EXPECT_EQ(rendered.messages.back(), -1);
   EXPECT_EQ(rendered.messages[24], 0);
   EXPECT_EQ(rendered.roles[24], TokenRole::kContent);
+}
+
+// str.strip() of Python 3.11, which Jinja's trim calls, leaves "x" of each of these.
+TEST(Trimmed, TakesTheWhiteSpaceThatPythonTakes) {
+  for (const char* blank : {" ", "\t", "\n", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f", "\u0085", "\u00a0", "\u1680", "\u2000", "\u2007",
+                            "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"}) {
+    EXPECT_EQ(trimmed(std::string(blank) + blank + "x" + blank), "x") << blank;
+    EXPECT_EQ(trimmed(blank), "");
+  }
+  // These it keeps: zero-width space, byte order mark, Mongolian vowel separator, and bytes that are no UTF-8.
+  for (const char* kept : {"\u200b", "\ufeff", "\u180e", "\x85", "\xa0", "\xe3\x80"}) EXPECT_EQ(trimmed(kept), kept);
+  EXPECT_EQ(trimmed(" a\u00a0b "), "a\u00a0b");
+}
+
+TEST(PromptAndReply, ADialogThatItsAnswerChangesIsRefused) {
+  const auto format = make_chat_format("chatml-qwen3", qwen_bytes());
+  const Dialog dialog = {.messages = {{.sender = Sender::kUser, .content = "q"},
+                                      {.sender = Sender::kAssistant, .content = "wait", .ending = Ending::kMessage},
+                                      {.sender = Sender::kAssistant, .content = "a"}}};
+  try {
+    split_at_reply(*format, dialog, 2);
+    FAIL() << "the prompt of the reply is not the one that was sampled from";
+  } catch (const base::UserError& error) {
+    EXPECT_NE(std::string_view(error.what()).find("chatml-qwen3"), std::string_view::npos) << error.what();
+  }
 }
 
 }  // namespace

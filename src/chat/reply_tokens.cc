@@ -26,8 +26,12 @@ PromptAndReply split_at_reply(const ChatFormat& format, const Dialog& dialog, st
 
   const RenderedDialog whole = format.render(dialog);
   const std::size_t begin = split.prompt.size();
-  DROVER_CHECK(begin <= whole.ids.size() && std::equal(split.prompt.begin(), split.prompt.end(), whole.ids.begin()),
-               "Format {} renders a prompt in another way once it is answered", format.name());
+  if (begin > whole.ids.size() || !std::equal(split.prompt.begin(), split.prompt.end(), whole.ids.begin())) {
+    throw base::UserError(
+        "The format '{}' writes what stands before message {} in another way once that message is there, so it cannot be learned or scored "
+        "as it would be sampled. End the dialog at an answer to a user or to a tool.",
+        format.name(), first_of_reply);
+  }
   std::size_t end = whole.ids.size();
   while (end > begin && !is_said(whole, end - 1, dialog)) --end;
   for (std::size_t token = begin; token < end; ++token) {

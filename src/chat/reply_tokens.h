@@ -17,8 +17,8 @@ struct PromptAndReply {
 };
 
 /// Renders `dialog` and cuts it before the content of message `first_of_reply`, an assistant's message (checked). The prompt's ids are
-/// those that `render` gives for the messages before it with a generation prompt (checked), so what is learned follows exactly what was
-/// sampled from. What follows the last token that the assistant said (ChatML's newline, a tool's result) is left out.
+/// those that `render` gives for the messages before it with a generation prompt, so what is learned follows exactly what was sampled
+/// from; throws UserError where a format rewrites earlier messages once an answer follows (Qwen3 drops the thoughts of an earlier one). What follows the last token that the assistant said (ChatML's newline, a tool's result) is left out.
 PromptAndReply split_at_reply(const ChatFormat& format, const Dialog& dialog, std::size_t first_of_reply);
 
 }  // namespace drover::chat
