@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_nesting.h"
 #include "cli/commands.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
@@ -44,6 +45,7 @@ std::string parse_json_string(std::int64_t number, const std::string& line) {
 }
 
 std::vector<text::TokenId> parse_ids(std::int64_t number, const std::string& line, const text::Tokenizer& tokenizer) {
+  base::require_shallow_json(line, fmt::format("Standard input, line {}:", number));
   const auto value = nlohmann::json::parse(line, nullptr, false);
   if (!value.is_array()) throw base::UserError("Standard input, line {}: not a JSON array of token ids like [1, 2, 3].", number);
   std::vector<text::TokenId> ids;

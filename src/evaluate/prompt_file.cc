@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "chat/dialog_json.h"
+#include "chat/strict_json.h"
 #include "evaluate/suite.h"
 #include "verify/checker.h"
 
@@ -62,9 +63,9 @@ std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, cons
   base::for_each_line(file, [&](std::int64_t number, std::string_view line) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
     try {
-      auto row = Json::parse(line, nullptr, false);
-      if (row.is_discarded()) throw base::UserError("not JSON");
-      auto prompt = prompt_of(std::move(row));
+      auto row = chat::parse_strict_json(line);
+      if (const auto* fault = std::get_if<chat::JsonFault>(&row)) throw base::UserError("not JSON: {}", fault->reason);
+      auto prompt = prompt_of(std::get<Json>(std::move(row)));
       prompt.source = source;
       prompt.licence = licence;
       if (!seen.insert(ledger::id_of(prompt)).second)

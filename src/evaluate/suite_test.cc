@@ -89,6 +89,8 @@ TEST_F(SuiteTest, ReadsPromptsWithTheirAnswers) {
 TEST_F(SuiteTest, RefusesBadPromptsWithTheirLine) {
   const std::string good = R"({"messages":[{"role":"user","content":"3+4"}],"checker":"numeric","expected":"7"})";
   EXPECT_THAT(refusal("{\"messages\""), HasSubstr("line 1: not JSON"));
+  const std::string brackets = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(refusal(R"({"messages": [{"role": "user", "content": )" + brackets + "}]}"), HasSubstr("nests deeper than 100 levels"));
   EXPECT_THAT(refusal(good + "\n" + good), HasSubstr("line 2: the same prompt"));
   EXPECT_THAT(refusal(R"({"messages":[{"role":"user","content":"x"}],"checker":"numerical","expected":"7"})"),
               HasSubstr("no checker named 'numerical'"));

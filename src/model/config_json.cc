@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_nesting.h"
 
 namespace drover::model {
 namespace {
@@ -374,6 +375,7 @@ void write_window(const DecoderConfig& config, Json& json) {
 }  // namespace
 
 DecoderConfig parse_config_json(std::string_view json, std::string_view where) {
+  base::require_shallow_json(json, where);
   const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) throw base::UserError("{} is not a JSON object.", where);
   DecoderConfig config = read_fields(Fields(parsed, std::string(where)));
@@ -390,6 +392,7 @@ DecoderConfig read_config_json(const std::filesystem::path& file) {
 }
 
 std::vector<text::TokenId> parse_generation_eos(std::string_view json, std::string_view where) {
+  base::require_shallow_json(json, where);
   const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) throw base::UserError("{} is not a JSON object.", where);
   DecoderConfig config;

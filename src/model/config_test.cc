@@ -54,6 +54,11 @@ TEST(ConfigJson, ReadsTheFormOfTransformers5) {
   EXPECT_EQ(parse_config_json(new_form, "new"), parse_config_json(old_form, "old"));
 }
 
+TEST(ConfigJson, RefusesNestingThatIsThousandsOfLevelsDeep) {
+  const std::string brackets = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(fault_of(replaced(kLlama31, "128256", brackets)), HasSubstr("nests deeper than 100 levels"));
+}
+
 TEST(ConfigJson, WhatIsWrittenReadsBackTheSame) {
   DecoderConfig config = parse_config_json(kLlama31, "config.json");
   const auto again = [&] { return parse_config_json(to_config_json(config, ComputeType::kBFloat16), "written"); };

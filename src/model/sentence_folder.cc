@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_nesting.h"
 
 namespace drover::model {
 namespace {
@@ -16,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{16} << 20;
 
 Json parse(std::string_view text, std::string_view where) {
+  base::require_shallow_json(text, where);
   Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) throw base::UserError("{} is not valid JSON.", where);
   return json;

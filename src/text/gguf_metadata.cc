@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_nesting.h"
 #include "text/gguf_vocabulary.h"
 #include "text/known_patterns.h"
 #include "text/load_tokenizer.h"
@@ -87,7 +88,9 @@ void add_vocabulary(Vocabulary vocabulary, std::int64_t num_rows, weights::GgufM
 
 weights::GgufMetadata of_tokenizer_json(const fs::path& path, std::int64_t num_rows) {
   const std::string where = path.string();
-  const json file = json::parse(base::read_file(path, kLargestFile), nullptr, /*allow_exceptions=*/false);
+  const std::string text = base::read_file(path, kLargestFile);
+  base::require_shallow_json(text, where);
+  const json file = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!file.is_object()) throw base::UserError("{} is not a JSON object.", where);
   const json& model = json_part(file, "model");
   if (json_text(model, "type", where).value_or("BPE") != "BPE") throw base::UserError("{}: only BPE tokenizers can be written to GGUF.", where);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_nesting.h"
 #include "text/gguf_vocabulary.h"
 #include "text/tokenizer_factories.h"
 #include "weights/gguf.h"
@@ -21,10 +22,13 @@ constexpr std::uint64_t kLargestFile = std::uint64_t{512} << 20;  // the largest
 
 json read_json(const fs::path& path) {
   const std::string text = base::read_file(path, kLargestFile);
+  base::require_shallow_json(text, path.string());
   try {
     return json::parse(text);
   } catch (const json::parse_error& error) {
     throw base::UserError("{} is not valid JSON (byte {}). Is the file complete?", path.string(), error.byte);
+  } catch (const json::out_of_range&) {
+    throw base::UserError("{} holds a number that is too large for JSON's usual range.", path.string());
   }
 }
 

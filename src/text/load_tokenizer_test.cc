@@ -70,6 +70,17 @@ TEST_F(ModelFolder, SaysWhatIsMissingOrBroken) {
   expect_refused(path_ / "broken.gguf", "broken.gguf");
 }
 
+TEST_F(ModelFolder, RefusesNestingThatIsThousandsOfLevelsDeep) {
+  const std::string brackets = std::string(200'000, '[') + std::string(200'000, ']');
+  write("tokenizer.json", R"({"model": {"type": "BPE"}, "pre_tokenizer": )" + brackets + "}");
+  expect_refused(path_, "nests deeper than 100 levels");
+}
+
+TEST_F(ModelFolder, RefusesANumberThatNoDoubleHolds) {
+  write("tokenizer.json", R"({"model": {"type": "BPE"}, "version": 1e999})");
+  expect_refused(path_, "too large");
+}
+
 TEST_F(ModelFolder, ReadsTheChatTemplateFromItsFileFirst) {
   EXPECT_EQ(read_chat_template(path_), std::nullopt);
   write("tokenizer_config.json", R"({"chat_template": "from config"})");
