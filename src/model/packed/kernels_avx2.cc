@@ -1,0 +1,38 @@
+// The kernels for AVX2; src/CMakeLists.txt says how this file is compiled.
+#include "model/packed/kernels.h"
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define DROVER_KERNELS_NAME "AVX2"
+#include "model/packed/kernels_body.h"
+
+namespace drover::model {
+namespace {
+bool is_supported() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+}  // namespace
+
+template <>
+const Kernels<BFloat16>* kernels_avx2<BFloat16>() {
+  return is_supported() ? &kKernels<BFloat16> : nullptr;
+}
+template <>
+const Kernels<float>* kernels_avx2<float>() {
+  return is_supported() ? &kKernels<float> : nullptr;
+}
+
+}  // namespace drover::model
+#else
+namespace drover::model {
+
+template <>
+const Kernels<BFloat16>* kernels_avx2<BFloat16>() {
+  return nullptr;
+}
+template <>
+const Kernels<float>* kernels_avx2<float>() {
+  return nullptr;
+}
+
+}  // namespace drover::model
+#endif
