@@ -160,6 +160,35 @@ TEST(Sampler, OnlyAllowedTokensAreDrawn) {
   }
 }
 
+TEST(Sampler, DrawsWhatTheDistributionSaysWithAnyOptions) {
+  base::RandomStream random(11, "draws");
+  for (int round = 0; round < 600; ++round) {
+    std::vector<float> logits(static_cast<std::size_t>(1 + random.below(5000)));
+    const double spread = 0.01 + 6.0 * random.uniform();
+    for (auto& logit : logits) logit = random.below(20) == 0 ? -INFINITY : static_cast<float>(spread * random.normal());
+    logits[random.below(logits.size())] = 1.0F;
+    SamplingOptions options{.temperature = random.below(8) == 0 ? 0.0 : 0.2 + 1.5 * random.uniform()};
+    if (random.below(3) == 0) options.top_k = static_cast<std::int64_t>(1 + random.below(60));
+    if (random.below(3) == 0) options.top_p = 0.05 + 0.9499 * random.uniform();
+    if (random.below(3) == 0) options.min_p = 0.3 * random.uniform();
+    if (random.below(3) == 0) options.presence_penalty = random.normal();
+    if (random.below(3) == 0) options.repetition_penalty = 1.3;
+    std::vector<TokenId> seen;
+    for (int i = 0; i < 20; ++i) seen.push_back(TokenId{static_cast<std::int32_t>(random.below(logits.size()))});
+    const SamplingContext context{.seen = seen, .prompt_tokens = 7};
+    const auto candidates = next_token_distribution(logits, options, context);
+    const double uniform = random.uniform();
+    // The token whose share of the mass holds `uniform`; a draw so close to a border that rounding decides is left out.
+    double mass = 0.0;
+    std::size_t expected = 0;
+    while (mass + candidates[expected].probability <= uniform && expected + 1 < candidates.size()) mass += candidates[expected++].probability;
+    if (std::min(uniform - mass, mass + candidates[expected].probability - uniform) < 3e-6) continue;
+    const auto token = sample(logits, options, context, uniform);
+    EXPECT_EQ(token.id, candidates[expected].id) << "round " << round;
+    EXPECT_NEAR(token.sampled_log_prob, std::log(candidates[expected].probability), 2e-5 * (1.0 + spread)) << "round " << round;
+  }
+}
+
 /// The chi-square statistic of `draws` tokens against the distribution that the options define.
 double chi_square(const std::vector<double>& weights, const SamplingOptions& options, int draws) {
   const auto logits = logits_of(weights);

@@ -2,11 +2,14 @@
 
 // The kernels' code. Included once by each kernels_*.cc, which is compiled for one instruction set and defines DROVER_KERNELS_NAME.
 
+#include "base/simd.h"
+#include "model/packed/dot.h"
 #include "model/packed/kernels.h"
-#include "model/packed/simd.h"
 
 namespace drover::model {
 namespace {
+
+using namespace base::simd;
 
 // Registers decide how many rows and vectors of a panel are summed at once: AVX-512 has 32 vectors of 16 floats, AVX2 and the others
 // 16 vectors of 8 or 4.

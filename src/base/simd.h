@@ -1,24 +1,17 @@
 #pragma once
 
-// Vectors of 16 numbers for the kernels. Each kernels_*.cc compiles this for another instruction set, so everything here has internal
-// linkage and nothing comes from the standard library's templates: the linker would otherwise take one copy for all.
+// Vectors of 16 floats for kernels that are compiled once for each instruction set. Everything here has internal linkage and nothing comes
+// from the standard library's templates: the linker would otherwise take one copy for all.
 
 #include <cstddef>
 #include <cstdint>
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
-
-#include "model/packed/bfloat16.h"
-
-namespace drover::model {
+namespace drover::base::simd {
 namespace {
 
 using F16 = float __attribute__((vector_size(64)));
 using I16 = std::int32_t __attribute__((vector_size(64)));
 using U16 = std::uint32_t __attribute__((vector_size(64)));
-using H16 = std::uint16_t __attribute__((vector_size(32)));
 
 #define DROVER_INLINE inline __attribute__((always_inline))
 
@@ -73,51 +66,5 @@ DROVER_INLINE F16 exp(F16 x) {
   return select(vanishes, all(0.0F), p * (F16)power);
 }
 
-// 16 floats as 16 bfloat16, rounded to nearest even.
-DROVER_INLINE void store(BFloat16* to, F16 v) {
-#if defined(__AVX512BF16__)
-  const __m256bh rounded = _mm512_cvtneps_pbh((__m512)v);
-  __builtin_memcpy(to, &rounded, sizeof rounded);
-#else
-  const U16 bits = (U16)v;
-  const U16 rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
-  const U16 not_a_number = (U16)(v != v);
-  const H16 narrow = __builtin_convertvector((not_a_number & 0x7FC0U) | (~not_a_number & rounded), H16);
-  __builtin_memcpy(to, &narrow, sizeof narrow);
-#endif
-}
-
-// How products are summed. A unit is what one lane takes from memory at once: a pair of bfloat16 or one float32.
-template <typename Element>
-struct Dot;
-
-template <>
-struct Dot<BFloat16> {
-  static constexpr int kPerUnit = 2;
-  using Unit = std::uint32_t;
-  // acc[i] + b[2i] a[0] + b[2i+1] a[1]; `b` holds 32 numbers.
-  static DROVER_INLINE F16 add(F16 acc, const BFloat16* b, Unit a) {
-#if defined(__AVX512BF16__)
-    __m512i wide;
-    __builtin_memcpy(&wide, b, sizeof wide);
-    return (F16)_mm512_dpbf16_ps((__m512)acc, (__m512bh)wide, (__m512bh)_mm512_set1_epi32((int)a));
-#else
-    U16 pairs;
-    __builtin_memcpy(&pairs, b, sizeof pairs);
-    const U16 unit = U16{} + a;
-    acc += (F16)(pairs << 16) * (F16)(unit << 16);
-    acc += (F16)(pairs & 0xFFFF0000U) * (F16)(unit & 0xFFFF0000U);
-    return acc;
-#endif
-  }
-};
-
-template <>
-struct Dot<float> {
-  static constexpr int kPerUnit = 1;
-  using Unit = float;
-  static DROVER_INLINE F16 add(F16 acc, const float* b, Unit a) { return acc + load(b) * all(a); }
-};
-
 }  // namespace
-}  // namespace drover::model
+}  // namespace drover::base::simd
