@@ -66,6 +66,8 @@ class ReplyParser {
   virtual std::string push(text::TokenId id) = 0;
   /// Whether the last token ended the message or the turn.
   virtual bool is_finished() const = 0;
+  /// Whether this token, pushed next, would end the message or the turn.
+  virtual bool ends_at(text::TokenId id) const = 0;
   /// What was said, once no more tokens come. A reply without a terminator ends as Ending::kCut.
   virtual ParsedReply finish() = 0;
 };

@@ -225,7 +225,7 @@ LlamaReplyGrammar::LlamaReplyGrammar(const LlamaTokens& tokens, Rules rules, Off
 bool LlamaReplyGrammar::is_mark(text::TokenId id) const { return id == tokens_.python_tag; }
 
 bool LlamaReplyGrammar::is_terminator(text::TokenId id) const {
-  return id == tokens_.end_of_turn || id == tokens_.end_of_message || id == tokens_.end_of_text;
+  return id == tokens_.end_of_turn || id == tokens_.end_of_text || (rules_.reads_calls && id == tokens_.end_of_message);
 }
 
 CertainContent LlamaReplyGrammar::certain_content(const ReplyText& reply) {

@@ -67,6 +67,7 @@ class GrammarReplyParser final : public ReplyParser {
 
   std::string push(text::TokenId id) override;
   bool is_finished() const override { return reply_.terminator.has_value(); }
+  bool ends_at(text::TokenId id) const override { return grammar_->is_terminator(id); }
   ParsedReply finish() override;
 
  private:

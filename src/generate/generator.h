@@ -18,12 +18,15 @@ namespace drover::generate {
 
 using engine::SamplingOptions;
 
+/// The most replies to one request: their records are made before the first is drawn.
+inline constexpr std::int64_t kMaxResponses = 100'000;
+
 /// One prompt and how many replies to it.
 struct GenerationRequest {
   chat::Dialog dialog = {};                    ///< answered where it ends; ignored when `prompt_ids` are given
   std::vector<text::TokenId> prompt_ids = {};  ///< a prompt as tokens, for models without a chat format
   SamplingOptions options = {};
-  std::int64_t num_responses = 1;
+  std::int64_t num_responses = 1;              ///< at most kMaxResponses
   std::int64_t first_sample = 0;          ///< number of the first reply: 10 replies and later 5 more from 10 on are 15 different ones
 };
 
@@ -42,7 +45,7 @@ struct Response {
   std::vector<float> log_probs;           ///< of each id under the model, natural logarithm
   std::vector<float> sampled_log_probs;   ///< of each id under the distribution that it was drawn from
   Finish finish = Finish::kLength;
-  chat::ParsedReply reply;                ///< messages and calls; without a chat format one message with the text
+  chat::ParsedReply reply;                ///< messages and calls; without a chat format one message with the text. Without the stop id
   std::string text;                       ///< the ids as text, special tokens left out
 
   /// Whether the model itself ended it. A reply that was cut is never learned as if it had ended.
@@ -61,7 +64,8 @@ struct TokenEvent {
   std::int64_t response = 0;      ///< index into the request's responses
   text::TokenId id{};
   float log_prob = 0.0F;
-  std::string_view text;          ///< what became certain for the reader with this token: whole characters, no parts of calls
+  std::string_view text;          ///< what became certain for the reader with this token: whole characters, no parts of calls. Those of
+                                  ///< a reply that was not cancelled, joined, are its content (U+FFFD for bytes that are no UTF-8)
 };
 
 /// What a caller may watch; each may be empty. All are called from the thread that called `generate`.

@@ -12,6 +12,7 @@
 #include "model/heads.h"
 #include "model/log_probs.h"
 #include "model/random_decoder.h"
+#include "text/unicode.h"
 
 namespace drover::generate {
 namespace {
@@ -54,6 +55,7 @@ class LocalGeneration : public testing::Test {
     return model::log_probs(*model_, row);
   }
 
+  chat::Dialog dialog_with_tool_;
   std::shared_ptr<const model::Model> model_ = tiny_model();
   std::shared_ptr<const chat::ChatFormat> format_ = chat::make_chat_format("chatml", model_->shared_tokenizer());
 };
@@ -122,6 +124,9 @@ TEST_F(LocalGeneration, AStopIdEndsTheReplyAndIsKept) {
     const auto stops = std::count_if(response.ids.begin(), response.ids.end(), [](TokenId id) { return text::to_int(id) < 128; });
     EXPECT_EQ(stops, 1);
     EXPECT_LT(text::to_int(response.ids.back()), 128);
+    ASSERT_EQ(response.reply.messages.size(), 1U);
+    EXPECT_EQ(response.reply.messages[0].ending, chat::Ending::kTurn) << "whatever id the caller chose";
+    EXPECT_FALSE(response.reply.fault.has_value());
   }
 }
 
@@ -155,6 +160,27 @@ TEST_F(LocalGeneration, AStopStringEndsTheReplyAcrossTokens) {
       generator()->generate_one({.dialog = ask("text"), .options = {.max_tokens = 20, .min_tokens = 20, .stop_strings = {stop}}}).responses[0];
   EXPECT_EQ(stopped.finish, Finish::kStopString);
   EXPECT_EQ(stopped.text, free.text.substr(0, free.text.find(stop) + 2));
+}
+
+// Greedy replies of the tiny model are noise, so among these some end inside a character or at a blank that could precede a call.
+TEST_F(LocalGeneration, AnnouncedTextsJoinedAreTheContent) {
+  dialog_with_tool_.messages = ask("text").messages;
+  dialog_with_tool_.tools.push_back({.name = "f"});
+  for (const auto& format : {"chatml-smollm2", "chatml"}) {
+    const auto generator = make_local_generator(model_, chat::make_chat_format(format, model_->shared_tokenizer()));
+    std::vector<std::string> streamed(64);
+    GenerationCallbacks callbacks;
+    callbacks.on_token = [&streamed](const TokenEvent& event) {
+      streamed[static_cast<std::size_t>(event.response)] += event.text;
+      return true;
+    };
+    const auto& dialog = std::string_view(format) == "chatml" ? ask("text") : dialog_with_tool_;
+    const auto result = generator->generate_one({.dialog = dialog, .options = {.max_tokens = 6}, .num_responses = 64}, callbacks);
+    for (std::size_t i = 0; i < 64; ++i) {
+      const auto& content = result.responses[i].reply.messages.front().content;
+      EXPECT_EQ(text::replace_invalid_utf8(streamed[i]), text::replace_invalid_utf8(content)) << i;
+    }
+  }
 }
 
 TEST_F(LocalGeneration, EveryTokenIsAnnouncedAndTheCallerCanStop) {
@@ -214,6 +240,7 @@ TEST_F(LocalGeneration, RefusesWhatCannotBeSampled) {
   EXPECT_THROW(generator()->generate_one({}), base::UserError);
   EXPECT_THROW(generator()->generate_one({.prompt_ids = {TokenId{100000}}}), base::UserError);
   EXPECT_THROW(generator()->generate_one({.dialog = ask("x"), .num_responses = 0}), base::UserError);
+  EXPECT_THROW(generator()->generate_one({.dialog = ask("x"), .num_responses = INT64_MAX}), base::UserError);
   EXPECT_THROW(generator()->generate_one({.dialog = ask("x"), .options = {.temperature = -1}}), base::UserError);
   EXPECT_THROW(generator(0), base::UserError);
   const auto scorer = model_->with_decoder(model::with_head(model_->decoder(), {.kind = model::HeadKind::kReward, .num_labels = 1}));

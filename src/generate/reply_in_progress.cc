@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "text/unicode.h"
 
 namespace drover::generate {
 namespace {
@@ -31,7 +32,9 @@ void check_ids(std::span<const text::TokenId> ids, std::string_view what, std::i
 
 PreparedRequest prepare(const GenerationRequest& request, std::size_t index, const model::Model& model, const chat::ChatFormat* format) {
   request.options.validate();
-  if (request.num_responses < 1) throw UserError("num_responses = {} is not possible: ask for 1 reply or more.", request.num_responses);
+  if (request.num_responses < 1 || request.num_responses > kMaxResponses) {
+    throw UserError("num_responses = {} is not possible: ask for 1 to {} replies.", request.num_responses, kMaxResponses);
+  }
   if (request.first_sample < 0) throw UserError("first_sample = {} is not possible: samples count from 0.", request.first_sample);
   const auto& config = model.config();
 
@@ -77,53 +80,78 @@ void ReplyInProgress::take_next(std::span<const float> logits, const GenerationC
   response_.log_probs.push_back(token.log_prob);
   response_.sampled_log_probs.push_back(token.sampled_log_prob);
   seen_.push_back(token.id);
-  look_for_the_end(token.id);
-  push_text(token, callbacks);
+  announce(token, read(token.id), callbacks);
 }
 
-void ReplyInProgress::push_text(const engine::SampledToken& token, const GenerationCallbacks& callbacks) {
-  std::string text = parser_ ? parser_->push(token.id) : decoder_->push(token.id);
-  if (finished_ && decoder_) text += decoder_->finish();
-  if (!callbacks.on_token) return;
-  const bool go_on = callbacks.on_token(
-      {.request = prepared_->index, .response = number_, .id = token.id, .log_prob = token.log_prob, .text = text});
-  if (!go_on && !finished_) {
-    finished_ = true;
-    response_.finish = Finish::kCancelled;
-  }
-}
-
-void ReplyInProgress::look_for_the_end(text::TokenId id) {
-  const auto end_as = [this](Finish finish) {
-    finished_ = true;
-    response_.finish = finish;
-  };
-  if (contains(prepared_->stop_ids, id)) {
+/// Takes the token into the reply's text and looks whether it ends the reply. Returns what became certain for the reader.
+std::string ReplyInProgress::read(text::TokenId id) {
+  const bool ends_message = parser_ && parser_->ends_at(id);
+  const bool stops = ends_message || contains(prepared_->stop_ids, id);
+  std::string certain;
+  // A stop id that the format does not know is no part of what was said.
+  if (ends_message || !stops) certain = parser_ ? parser_->push(id) : decoder_->push(id);
+  streamed_ += certain.size();
+  if (stops) {
     end_as(Finish::kTerminator);
-  } else if (holds_stop_string()) {
+  } else if (comes_to_hold_stop_string(id)) {
     end_as(Finish::kStopString);
   } else if (static_cast<std::int64_t>(response_.ids.size()) >= prepared_->max_tokens) {
     end_as(Finish::kLength);
   }
+  if (finished_) certain += parser_ ? unread_tail() : decoder_->finish();
+  return certain;
 }
 
-bool ReplyInProgress::holds_stop_string() const {
+void ReplyInProgress::announce(const engine::SampledToken& token, std::string text, const GenerationCallbacks& callbacks) {
+  if (!callbacks.on_token) return;
+  const bool go_on = callbacks.on_token(
+      {.request = prepared_->index, .response = number_, .id = token.id, .log_prob = token.log_prob, .text = text});
+  if (!go_on && !finished_) end_as(Finish::kCancelled);
+}
+
+bool ReplyInProgress::comes_to_hold_stop_string(text::TokenId id) {
   const auto& stops = prepared_->request->options.stop_strings;
-  if (stops.empty()) return false;
-  const auto text = tokenizer_->decode(response_.ids, {.skip_special = true});
-  return std::any_of(stops.begin(), stops.end(), [&text](const auto& stop) { return text.find(stop) != std::string::npos; });
+  if (stops.empty() || tokenizer_->is_special(id)) return false;
+  const auto old_size = plain_text_.size();
+  plain_text_ += tokenizer_->bytes_of(id);
+  const auto is_new = [&](const std::string& stop) {
+    const auto from = old_size - std::min(old_size, stop.size() - 1);
+    return plain_text_.find(stop, from) != std::string::npos;
+  };
+  return std::any_of(stops.begin(), stops.end(), is_new);
+}
+
+void ReplyInProgress::end_as(Finish finish) {
+  finished_ = true;
+  response_.finish = finish;
+  if (parser_) {
+    response_.reply = parser_->finish();
+  } else {
+    std::span<const text::TokenId> said = response_.ids;
+    if (response_.is_complete()) said = said.first(said.size() - 1);
+    chat::Message message;
+    message.sender = chat::Sender::kAssistant;
+    message.content = tokenizer_->decode(said, {.skip_special = true});
+    message.ending = chat::Ending::kCut;
+    response_.reply.messages.push_back(std::move(message));
+  }
+  // The parser calls a reply cut when its terminator is one that only the model's config or the caller knows.
+  for (auto& message : response_.reply.messages) {
+    if (!response_.is_complete() || message.ending != chat::Ending::kCut) continue;
+    message.ending = message.calls.empty() ? chat::Ending::kTurn : chat::Ending::kMessage;
+  }
+}
+
+/// What the parser held back and the finished reply counts as content after all: a blank before a call that did not come, half a tag.
+std::string ReplyInProgress::unread_tail() const {
+  const auto& messages = response_.reply.messages;
+  if (messages.empty() || messages.front().content.size() <= streamed_) return {};
+  return text::replace_invalid_utf8(std::string_view(messages.front().content).substr(streamed_));
 }
 
 Response ReplyInProgress::take_response() {
   DROVER_CHECK(finished_, "A reply was taken before it ended");
   response_.text = tokenizer_->decode(response_.ids, {.skip_special = true});
-  if (parser_) {
-    response_.reply = parser_->finish();
-  } else {
-    chat::Message message{.sender = chat::Sender::kAssistant, .recipient = {}, .content = response_.text, .calls = {},
-                          .ending = response_.is_complete() ? chat::Ending::kTurn : chat::Ending::kCut, .call_id = {}, .tool_name = {}};
-    response_.reply = {.messages = {std::move(message)}, .fault = std::nullopt};
-  }
   return std::move(response_);
 }
 

@@ -45,16 +45,20 @@ class ReplyInProgress {
   Response take_response();
 
  private:
-  void push_text(const engine::SampledToken& token, const GenerationCallbacks& callbacks);
-  void look_for_the_end(text::TokenId id);
-  bool holds_stop_string() const;
+  std::string read(text::TokenId id);
+  void announce(const engine::SampledToken& token, std::string text, const GenerationCallbacks& callbacks);
+  bool comes_to_hold_stop_string(text::TokenId id);
+  void end_as(Finish finish);
+  std::string unread_tail() const;
 
   const PreparedRequest* prepared_;
   std::int64_t number_;
   const text::Tokenizer* tokenizer_;
   engine::SampleChance chance_;
   std::unique_ptr<chat::ReplyParser> parser_;       // with a chat format
-  std::optional<text::StreamingDecoder> decoder_;   // without one
+  std::size_t streamed_ = 0;                        // bytes of the content that the parser called certain
+  std::optional<text::StreamingDecoder> decoder_;   // without a format
+  std::string plain_text_;                          // the reply's bytes, where stop strings are looked for
   std::vector<text::TokenId> seen_;                 // prompt and reply, for the repetition penalty
   Response response_;
   bool finished_ = false;
