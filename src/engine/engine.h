@@ -14,16 +14,18 @@
 
 namespace drover::engine {
 
+class MemoryBudget;
+
 /// Names a request while the engine lives; never used twice.
 enum class RequestId : std::uint64_t {};
 
 /// A prompt and the samples that are to continue it.
 struct SampleRequest {
-  std::vector<text::TokenId> prompt;
-  SamplingOptions options;                            ///< with all stop ids
+  std::vector<text::TokenId> prompt = {};
+  SamplingOptions options = {};                            ///< with all stop ids
   std::int64_t num_samples = 1;
-  std::int64_t first_sample = 0;                      ///< number of the first sample: names its random stream
-  std::shared_ptr<const TokenConstraint> constraint;  ///< the state before the first token; may be empty
+  std::int64_t first_sample = 0;                           ///< number of the first sample: names its random stream
+  std::shared_ptr<const TokenConstraint> constraint = {};  ///< the state before the first token; may be empty
 };
 
 /// Tokens whose outputs are wanted: log-probabilities or scores of given text.
@@ -57,9 +59,11 @@ class Listener {
 
 struct EngineOptions {
   std::int64_t memory_bytes = std::int64_t{2} << 30;  ///< for pages, cached ones included
+  std::shared_ptr<MemoryBudget> budget = {};          ///< shared with other engines, in place of memory_bytes; may be empty
   std::int64_t max_sequences = 128;                   ///< samples that are decoded together
   std::int64_t tokens_per_step = 512;                 ///< decoded tokens come first, then parts of prompts up to this number
   bool share_pages = true;                            ///< false: each sample computes its own prompt and nothing is cached (a reference)
+  bool check_each_step = false;                       ///< checks all accounts of pages after each step; slow, for tests
 
   void validate() const;
 };
