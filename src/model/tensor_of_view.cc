@@ -1,10 +1,10 @@
 #include "model/tensor_of_view.h"
 
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 
 #include "base/error.h"
+#include "model/threads.h"
 #include "weights/element_codec.h"
 
 namespace drover::model {
@@ -65,7 +65,7 @@ at::Tensor tensor_of_view(const weights::TensorView& view, at::ScalarType type, 
   }
   at::Tensor out = at::empty(view.shape, type);
   const std::int64_t elements = out.numel();
-  at::parallel_for(0, (elements + kElementsAPiece - 1) / kElementsAPiece, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for((elements + kElementsAPiece - 1) / kElementsAPiece, 1, [&](std::int64_t begin, std::int64_t end) {
     decode(view, begin * kElementsAPiece, std::min(end * kElementsAPiece, elements), out);
   });
   return out;

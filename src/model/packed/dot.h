@@ -29,7 +29,8 @@ DROVER_INLINE void store(BFloat16* to, F16 v) {
 #endif
 }
 
-// How products are summed. A unit is what one lane takes from memory at once: a pair of bfloat16 or one float32.
+// How products are summed. A unit is what one lane takes from memory at once: a pair of bfloat16 or one float32. Vectors hold 16 units;
+// kernels load and spread them by name, because the compiler would otherwise read memory again for each product.
 template <typename Element>
 struct Dot;
 
@@ -37,18 +38,31 @@ template <>
 struct Dot<BFloat16> {
   static constexpr int kPerUnit = 2;
   using Unit = std::uint32_t;
-  // acc[i] + b[2i] a[0] + b[2i+1] a[1]; `b` holds 32 numbers.
-  static DROVER_INLINE F16 add(F16 acc, const BFloat16* b, Unit a) {
 #if defined(__AVX512BF16__)
-    __m512i wide;
-    __builtin_memcpy(&wide, b, sizeof wide);
-    return (F16)_mm512_dpbf16_ps((__m512)acc, (__m512bh)wide, (__m512bh)_mm512_set1_epi32((int)a));
+  using Vector = __m512bh;
 #else
-    U16 pairs;
-    __builtin_memcpy(&pairs, b, sizeof pairs);
-    const U16 unit = U16{} + a;
-    acc += (F16)(pairs << 16) * (F16)(unit << 16);
-    acc += (F16)(pairs & 0xFFFF0000U) * (F16)(unit & 0xFFFF0000U);
+  using Vector = U16;
+#endif
+
+  static DROVER_INLINE Vector load(const BFloat16* units) {
+    Vector v;
+    __builtin_memcpy(&v, units, sizeof v);
+    return v;
+  }
+  static DROVER_INLINE Vector spread(Unit unit) {
+#if defined(__AVX512BF16__)
+    return (__m512bh)_mm512_set1_epi32((int)unit);
+#else
+    return U16{} + unit;
+#endif
+  }
+  // acc[i] + a[i].first b[i].first + a[i].second b[i].second
+  static DROVER_INLINE F16 add(F16 acc, Vector a, Vector b) {
+#if defined(__AVX512BF16__)
+    return (F16)_mm512_dpbf16_ps((__m512)acc, a, b);
+#else
+    acc += (F16)(a << 16) * (F16)(b << 16);
+    acc += (F16)(a & 0xFFFF0000U) * (F16)(b & 0xFFFF0000U);
     return acc;
 #endif
   }
@@ -58,7 +72,10 @@ template <>
 struct Dot<float> {
   static constexpr int kPerUnit = 1;
   using Unit = float;
-  static DROVER_INLINE F16 add(F16 acc, const float* b, Unit a) { return acc + base::simd::load(b) * base::simd::all(a); }
+  using Vector = F16;
+  static DROVER_INLINE Vector load(const float* units) { return base::simd::load(units); }
+  static DROVER_INLINE Vector spread(Unit unit) { return base::simd::all(unit); }
+  static DROVER_INLINE F16 add(F16 acc, Vector a, Vector b) { return acc + a * b; }
 };
 
 }  // namespace

@@ -81,7 +81,8 @@ struct TokenInput {
   const float* key_norm = nullptr;
   float norm_eps = 0.0F;
   Element* queries = nullptr;        ///< [num_heads, padded_head_dim]
-  Element* page = nullptr;           ///< this layer's part of the page: for each key-value head its keys, then its values
+  Element* page = nullptr;           ///< this layer's part of the page: for each key-value head its keys, then its values. What lies
+                                     ///< behind the last token must be numbers: a weight of 0 meets it
   std::int64_t slot = 0;             ///< of the token in the page
 };
 

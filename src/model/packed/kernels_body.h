@@ -49,11 +49,14 @@ DROVER_INLINE void panel_products(const Element* a, std::int64_t a_stride, const
     for (std::int64_t unit = 0; unit < k / kUnit; ++unit, b += kStep) {
       constexpr std::int64_t kAhead = 8;  // steps that the memory is asked before its numbers are needed
       for (int v = 0; v < kTileVectors; ++v) __builtin_prefetch(b + kAhead * kStep + v * kLanes * kUnit, 0, 3);
+      typename Dot<Element>::Vector columns[kTileVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; ++v) columns[v] = Dot<Element>::load(b + v * kLanes * kUnit);
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r) {
-        const auto x = unit_at<Element>(a + r * a_stride + unit * kUnit);
+        const auto x = Dot<Element>::spread(unit_at<Element>(a + r * a_stride + unit * kUnit));
 #pragma GCC unroll 4
-        for (int v = 0; v < kTileVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], b + v * kLanes * kUnit, x);
+        for (int v = 0; v < kTileVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], columns[v], x);
       }
     }
     for (int r = 0; r < Rows; ++r) {
@@ -144,11 +147,13 @@ DROVER_INLINE void round_scores(const AttentionRounds<Element>& w, std::int64_t 
     const Element* key = keys[page];
     const Element* query = w.queries + first_row * w.head_dim;
     for (std::int64_t unit = 0; unit < w.head_dim / kUnit; ++unit, key += kPageTokens * kUnit, query += kUnit) {
+      typename Dot<Element>::Vector columns[kVectors];
+      for (int v = 0; v < kVectors; ++v) columns[v] = Dot<Element>::load(key + v * kLanes * kUnit);
 #pragma GCC unroll 12
       for (int r = 0; r < Rows; ++r) {
-        const auto x = unit_at<Element>(query + r * w.head_dim);
+        const auto x = Dot<Element>::spread(unit_at<Element>(query + r * w.head_dim));
 #pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], key + v * kLanes * kUnit, x);
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], columns[v], x);
       }
     }
     for (int r = 0; r < Rows; ++r) {
@@ -195,11 +200,13 @@ DROVER_INLINE void add_values(const AttentionRounds<Element>& w, std::int64_t fi
     for (int page = 0; page < pages; ++page) {
       const Element* value = values[page] + begin * kUnit;
       for (int unit = 0; unit < kPageTokens / kUnit; ++unit, value += w.head_dim * kUnit) {
+        typename Dot<Element>::Vector columns[kVectors];
+        for (int v = 0; v < kVectors; ++v) columns[v] = Dot<Element>::load(value + v * kLanes * kUnit);
 #pragma GCC unroll 12
         for (int r = 0; r < Rows; ++r) {
-          const auto x = unit_at<Element>(&weights[r][page * kPageTokens + unit * kUnit]);
+          const auto x = Dot<Element>::spread(unit_at<Element>(&weights[r][page * kPageTokens + unit * kUnit]));
 #pragma GCC unroll 2
-          for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], value + v * kLanes * kUnit, x);
+          for (int v = 0; v < kVectors; ++v) acc[r][v] = Dot<Element>::add(acc[r][v], columns[v], x);
         }
       }
     }
@@ -303,8 +310,6 @@ void prepare(const TokenInput<Element>& token) {
   }
   for (std::int64_t head = 0; head < token.num_kv_heads; ++head, x += token.head_dim) {
     Element* values = token.page + (2 * head + 1) * part;
-    // A weight of 0 meets what is stored behind the last token, which must therefore be a number.
-    if (token.slot == 0) __builtin_memset(values, 0, static_cast<std::size_t>(part) * sizeof(Element));
     Element* value = values + token.slot / kUnit * kUnit * token.padded_head_dim + token.slot % kUnit;
     for (std::int64_t i = 0; i < token.head_dim; ++i) value[i * kUnit] = rounded(x[i], Element{});
   }

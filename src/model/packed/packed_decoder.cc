@@ -1,12 +1,10 @@
 #include "model/packed/packed_decoder.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -21,6 +19,7 @@
 #include "model/packed/kv_pages.h"
 #include "model/packed/packed_matrix.h"
 #include "model/rope.h"
+#include "model/threads.h"
 
 namespace drover::model {
 namespace {
@@ -49,21 +48,6 @@ class Scratch {
   std::unique_ptr<T[], Free> memory_;
   std::int64_t size_ = 0;
 };
-
-/// Work of unequal sizes: threads take the next piece when they are done with one.
-void for_each_piece(std::int64_t count, const std::function<void(std::int64_t)>& work) {
-  const std::int64_t threads = std::min<std::int64_t>(at::get_num_threads(), count);
-  if (threads <= 1) {
-    for (std::int64_t i = 0; i < count; ++i) work(i);
-    return;
-  }
-  std::atomic<std::int64_t> next = 0;
-  at::parallel_for(0, threads, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (; begin < end; ++begin) {
-      for (std::int64_t i = next++; i < count; i = next++) work(i);
-    }
-  });
-}
 
 template <typename Element>
 class PackedDecoder final : public engine::PagedModel {
@@ -176,6 +160,13 @@ class PackedDecoder final : public engine::PagedModel {
       }
     }
     rows_ = static_cast<std::int64_t>(positions_.size());
+    // What an earlier sequence left behind the last token must not be NaN: its weight of 0 would not make it 0.
+    parallel_for(rows_, kPageTokens, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        const auto row = static_cast<std::size_t>(r);
+        if (positions_[row] % kPageTokens == 0) std::memset(pages_.at(row_pages_[row]), 0, static_cast<std::size_t>(bytes_per_page()));
+      }
+    });
     tiles_ = attention_tiles(chunks, std::max<std::int64_t>(1, kTileQueries / (config_.num_heads / config_.num_kv_heads)));
   }
 
@@ -195,7 +186,7 @@ class PackedDecoder final : public engine::PagedModel {
     const auto half = static_cast<std::int64_t>(rope_.inverse_frequencies.size());
     float* cosines = cosines_.of_size(rows_ * half);
     float* sines = sines_.of_size(rows_ * half);
-    at::parallel_for(0, rows_, 16, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(rows_, 16, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         for (std::int64_t i = 0; i < half; ++i) {
           const float angle = static_cast<float>(positions_[static_cast<std::size_t>(r)]) * rope_.inverse_frequencies[static_cast<std::size_t>(i)];
@@ -220,7 +211,7 @@ class PackedDecoder final : public engine::PagedModel {
     m.bias = matrix.bias_or_null();
     m.k = matrix.k;
     m.columns = matrix.columns;
-    at::parallel_for(0, kernels_.tiles(m), 1, [&](std::int64_t begin, std::int64_t end) { kernels_.multiply(m, begin, end); });
+    parallel_for(kernels_.tiles(m), 1, [&](std::int64_t begin, std::int64_t end) { kernels_.multiply(m, begin, end); });
   }
 
   /// Small passes are not worth the threads' meeting.
@@ -229,7 +220,7 @@ class PackedDecoder final : public engine::PagedModel {
   const Element* normalised(const float* x, const std::int64_t* rows, std::int64_t count, const at::Tensor& weight) {
     const std::int64_t width = config_.hidden_size;
     Element* out = normal_.of_size(count * normal_stride());
-    at::parallel_for(0, count, kRowsOfAThread, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(count, kRowsOfAThread, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         const std::int64_t from = rows == nullptr ? r : rows[r];
         kernels_.normalise(x + from * width, weight.const_data_ptr<float>(), width, static_cast<float>(config_.rms_norm_eps),
@@ -251,7 +242,7 @@ class PackedDecoder final : public engine::PagedModel {
     const std::int64_t query_stride = config_.num_heads * head_dim_;
     Element* queries = queries_.of_size(rows_ * query_stride);
     const auto half = config_.head_dim / 2;
-    at::parallel_for(0, rows_, kRowsOfAThread / 2, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(rows_, kRowsOfAThread / 2, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
         const auto row = static_cast<std::size_t>(r);
         kernels_.prepare({.products = qkv + r * products,

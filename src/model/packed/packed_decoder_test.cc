@@ -13,6 +13,7 @@
 #include "model/packed/kernels.h"
 #include "model/random_decoder.h"
 #include "model/random_row_test.h"
+#include "model/threads.h"
 
 namespace drover::model {
 namespace {
@@ -121,7 +122,10 @@ double relative_gap(const std::vector<float>& got, const at::Tensor& expected) {
   return ((values - expected).abs().max() / expected.abs().max()).item<double>();
 }
 
-class PackedDecoderOf : public testing::TestWithParam<const char*> {};
+class PackedDecoderOf : public testing::TestWithParam<const char*> {
+ protected:
+  PackedDecoderOf() { use_threads(2); }
+};
 
 TEST_P(PackedDecoderOf, EqualsTheDecoderInFloat32) {
   const c10::NoGradGuard no_gradients;
@@ -224,12 +228,17 @@ TEST(PackedDecoder, GivesTheScoresOfAnotherHead) {
 }
 
 TEST(PackedDecoder, IgnoresWhatAnEarlierSequenceLeftInAPage) {
-  const auto decoder = lively(config_of("plain"), at::kBFloat16);
+  const c10::NoGradGuard no_gradients;
+  NamedTensors parameters = lively(config_of("untied"), at::kBFloat16)->parameters();
+  for (auto& [name, tensor] : parameters) {
+    if (name == "model.embed_tokens.weight") tensor[89].fill_(NAN);  // token 89 leaves NaN in its page
+  }
+  const auto decoder = std::make_shared<const Decoder>(config_of("untied"), std::move(parameters));
   Driver driver(decoder);
-  const auto tokens = random_ids(8, 40, 90);
+  const auto tokens = random_ids(8, 40, 89);
   const auto expected = driver.whole(tokens);
-  Sequence used{.tokens = random_ids(9, 64, 90), .pages = {}};
-  driver.forward({{&used, 64}});
+  Sequence used{.tokens = std::vector<TokenId>(64, TokenId{89}), .pages = {}};
+  EXPECT_TRUE(std::isnan(driver.forward({{&used, 64}})[0][0]));
   Sequence again{.tokens = tokens, .pages = used.pages};
   EXPECT_EQ(driver.forward({{&again, 40}})[0], expected);
 }
