@@ -67,9 +67,11 @@ class FakePagedModel : public PagedModel {
     const OneThread guard(*this);
     ++forwards;
     last_pages.clear();
+    last_sizes.clear();
     check_writers(chunks);
     for (const auto& chunk : chunks) {
       last_pages.emplace_back(chunk.pages.begin(), chunk.pages.end());
+      last_sizes.push_back(std::ssize(chunk.tokens));
       write(chunk);
     }
     if (before_result && before_result()) {
@@ -101,6 +103,7 @@ class FakePagedModel : public PagedModel {
   std::int64_t copies = 0;
   std::int64_t discards = 0;
   std::vector<std::vector<PageId>> last_pages;  ///< of the chunks of the last forward pass
+  std::vector<std::int64_t> last_sizes;         ///< how many tokens they had
   std::function<bool()> before_result;          ///< true: the pass fails after it has written nonsense
 
  private:
