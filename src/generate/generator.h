@@ -12,6 +12,7 @@
 #include "chat/chat_format.h"
 #include "chat/dialog.h"
 #include "engine/sampling_options.h"
+#include "engine/token_constraint.h"
 #include "text/token_id.h"
 
 namespace drover::generate {
@@ -27,6 +28,7 @@ struct GenerationRequest {
   std::vector<text::TokenId> prompt_ids = {};  ///< a prompt as tokens, for models without a chat format
   SamplingOptions options = {};
   std::int64_t num_responses = 1;              ///< at most kMaxResponses
+  std::shared_ptr<const engine::TokenConstraint> constraint = {};  ///< what replies must look like; empty: anything
   std::int64_t first_sample = 0;          ///< number of the first reply: 10 replies and later 5 more from 10 on are 15 different ones
 };
 
@@ -73,6 +75,9 @@ struct GenerationCallbacks {
   base::OnProgress on_progress;                               ///< after each finished reply
   std::function<bool(const TokenEvent&)> on_token;            ///< returns false to end this reply
   std::function<void(std::size_t request, std::int64_t response, const Response&)> on_response;  ///< as soon as it is finished
+  /// A request that cannot be answered, and why. Given, the other requests go on and this one's responses stay as they were; without it
+  /// the first such request ends the call with its UserError.
+  std::function<void(std::size_t request, const std::string& reason)> on_failure = {};
 };
 
 /// Whatever answers prompts: the local engine, or a server. Use one from one thread at a time.

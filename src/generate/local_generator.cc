@@ -1,169 +1,195 @@
 #include "generate/local_generator.h"
 
-#include <ATen/ATen.h>
-
-#include <deque>
+#include <algorithm>
+#include <exception>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "generate/reply_in_progress.h"
 #include "model/decoder.h"
-#include "model/kv_cache.h"
+#include "model/packed/packed_decoder.h"
+#include "model/paged_decoder.h"
 
 namespace drover::generate {
 namespace {
 
-using model::KvCache;
+/// What all requests of a call share.
+struct Call {
+  const model::Model& model;
+  const chat::ChatFormat* format;
+  const GenerationCallbacks& callbacks;
+  std::vector<GenerationResult> results;
+  std::int64_t finished = 0;
+  std::int64_t total = 0;
+  bool is_given_up = false;  // nobody is to hear any more of it
 
-/// Logits in the computer's own memory.
-class HostLogits {
- public:
-  explicit HostLogits(const at::Tensor& logits) : logits_(logits.to(at::kCPU, at::kFloat).contiguous()) {}
-  std::span<const float> row(std::int64_t index) const {
-    const auto width = static_cast<std::size_t>(logits_.size(-1));
-    return {logits_.const_data_ptr<float>() + static_cast<std::size_t>(index) * width, width};
+  void show_progress() const {
+    if (callbacks.on_progress && !is_given_up) callbacks.on_progress({.what = "sampling", .done = finished, .total = total, .unit = "replies"});
   }
+};
+
+/// Writes down what the engine produces for one request.
+class Record final : public engine::Listener {
+ public:
+  Record(Call& call, PreparedRequest prepared) : call_(call), prepared_(std::move(prepared)) {
+    replies_.resize(static_cast<std::size_t>(prepared_.request->num_responses));
+  }
+
+  bool on_token(std::int64_t sample, const engine::SampledToken& token) override {
+    auto& reply = reply_of(sample);
+    reply.take(token, call_.callbacks);
+    return !reply.is_finished();
+  }
+
+  void on_sample_end(std::int64_t sample, engine::SampleEnd end) override {
+    auto& reply = reply_of(sample);
+    reply.cut(end == engine::SampleEnd::kCancelled ? Finish::kCancelled : Finish::kLength);
+    auto& response = call_.results[prepared_.index].responses[static_cast<std::size_t>(sample)];
+    response = reply.take_response();
+    replies_[static_cast<std::size_t>(sample)].reset();
+    ++call_.finished;
+    if (call_.callbacks.on_response && !call_.is_given_up) call_.callbacks.on_response(prepared_.index, sample, response);
+    call_.show_progress();
+  }
+
+  void on_end(std::exception_ptr failure) override {
+    is_over_ = true;
+    failure_ = std::move(failure);
+  }
+
+  const PreparedRequest& prepared() const { return prepared_; }
+  bool is_over() const { return is_over_; }
+  std::exception_ptr failure() const { return failure_; }
 
  private:
-  at::Tensor logits_;  // [rows, vocab_size] or [vocab_size]
+  ReplyInProgress& reply_of(std::int64_t sample) {
+    auto& reply = replies_[static_cast<std::size_t>(sample)];
+    if (!reply) reply.emplace(prepared_, sample, call_.model.tokenizer(), call_.format);
+    return *reply;
+  }
+
+  Call& call_;
+  PreparedRequest prepared_;
+  std::vector<std::optional<ReplyInProgress>> replies_;
+  bool is_over_ = false;
+  std::exception_ptr failure_;
 };
 
-/// A prompt that was computed once, for the replies to it that have not begun.
-struct ComputedPrompt {
-  HostLogits logits;
-  KvCache cache;
-};
+engine::SampleRequest engine_request(const PreparedRequest& prepared) {
+  engine::SampleRequest request{.prompt = prepared.prompt,
+                                .options = prepared.request->options,
+                                .num_samples = prepared.request->num_responses,
+                                .first_sample = prepared.request->first_sample,
+                                .constraint = prepared.request->constraint};
+  request.options.stop_ids = prepared.stop_ids;
+  request.options.max_tokens = prepared.max_tokens;
+  request.options.min_tokens = std::min(request.options.min_tokens, prepared.max_tokens);
+  return request;
+}
 
-/// A reply and its keys and values.
-struct Sequence {
-  ReplyInProgress reply;
-  KvCache cache;
-};
-
-/// One call of `generate`: replies begin in order of their requests as soon as there is a place, and are decoded together.
-class Run {
+class EngineGenerator final : public LocalGenerator {
  public:
-  Run(const model::Model& model, const chat::ChatFormat* format, const LocalGeneratorOptions& options,
-      std::span<const GenerationRequest> requests, const GenerationCallbacks& callbacks)
-      : model_(model), format_(format), options_(options), callbacks_(callbacks) {
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      prepared_.push_back(prepare(requests[i], i, model, format));
-      results_.push_back({.prompt_ids = prepared_[i].prompt, .responses = {}});
-      results_[i].responses.resize(static_cast<std::size_t>(requests[i].num_responses));
-      total_ += requests[i].num_responses;
-    }
-  }
-
-  std::vector<GenerationResult> finish() {
-    while (begin_replies() || !active_.empty()) decode_one_token();
-    return std::move(results_);
-  }
-
- private:
-  /// Fills the free places; false when nothing is left to begin and nothing was begun.
-  bool begin_replies() {
-    bool begun = false;
-    while (next_request_ < prepared_.size() && static_cast<std::int64_t>(active_.size()) < options_.max_sequences) {
-      const auto& prepared = prepared_[next_request_];
-      if (!prompt_) {
-        KvCache cache;
-        HostLogits logits(model_.decoder().step(prepared.prompt, cache));
-        prompt_ = ComputedPrompt{std::move(logits), std::move(cache)};
-      }
-      const bool is_last = next_response_ + 1 == prepared.request->num_responses;
-      Sequence sequence{ReplyInProgress(prepared, next_response_, model_.tokenizer(), format_),
-                        is_last ? std::move(prompt_->cache) : prompt_->cache.copy()};
-      sequence.reply.take_next(prompt_->logits.row(0), callbacks_);
-      if (is_last) prompt_.reset();
-      keep(std::move(sequence));
-      ++next_response_;
-      if (is_last) {
-        ++next_request_;
-        next_response_ = 0;
-      }
-      begun = true;
-    }
-    return begun;
-  }
-
-  void decode_one_token() {
-    if (active_.empty()) return;
-    std::vector<text::TokenId> tokens;
-    std::vector<KvCache*> caches;
-    for (auto& sequence : active_) {
-      tokens.push_back(sequence.reply.newest());
-      caches.push_back(&sequence.cache);
-    }
-    const HostLogits logits(model_.decoder().step(tokens, caches));
-    auto sequences = std::exchange(active_, {});
-    std::int64_t row = 0;
-    for (auto& sequence : sequences) {
-      sequence.reply.take_next(logits.row(row++), callbacks_);
-      keep(std::move(sequence));
-    }
-  }
-
-  /// Puts the sequence back among the active ones, or its reply into the results.
-  void keep(Sequence sequence) {
-    if (!sequence.reply.is_finished()) {
-      active_.push_back(std::move(sequence));
-      return;
-    }
-    const auto request = sequence.reply.request_index();
-    const auto number = sequence.reply.response_index();
-    auto& response = results_[request].responses[static_cast<std::size_t>(number)];
-    response = sequence.reply.take_response();
-    ++finished_;
-    if (callbacks_.on_response) callbacks_.on_response(request, number, response);
-    if (callbacks_.on_progress) callbacks_.on_progress({.what = "sampling", .done = finished_, .total = total_, .unit = "replies"});
-  }
-
-  const model::Model& model_;
-  const chat::ChatFormat* format_;
-  const LocalGeneratorOptions& options_;
-  const GenerationCallbacks& callbacks_;
-  std::vector<PreparedRequest> prepared_;
-  std::vector<GenerationResult> results_;
-  std::deque<Sequence> active_;
-  std::optional<ComputedPrompt> prompt_;  // of next_request_, once its first reply has begun
-  std::size_t next_request_ = 0;
-  std::int64_t next_response_ = 0;
-  std::int64_t finished_ = 0;
-  std::int64_t total_ = 0;
-};
-
-class LocalGenerator final : public Generator {
- public:
-  LocalGenerator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format,
-                 const LocalGeneratorOptions& options)
-      : model_(std::move(model)), format_(std::move(format)), options_(options) {}
+  EngineGenerator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format, const engine::EngineOptions& options)
+      : model_(std::move(model)), format_(std::move(format)), engine_(paged_model_of(*model_), options) {}
 
   std::vector<GenerationResult> generate(std::span<const GenerationRequest> requests, const GenerationCallbacks& callbacks) override {
-    return Run(*model_, format_.get(), options_, requests, callbacks).finish();
+    Call call{.model = *model_, .format = format_.get(), .callbacks = callbacks, .results = {}};
+    call.results.resize(requests.size());
+    std::vector<Running> running;
+    try {
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        submit(call, requests[i], i, running);
+      }
+      while (!running.empty()) {
+        DROVER_CHECK(engine_.step() || all_over(running), "The engine has nothing to do, but {} requests are not over", running.size());
+        settle(call, running);
+        call.show_progress();
+      }
+    } catch (...) {
+      call.is_given_up = true;
+      give_up(running);
+      throw;
+    }
+    return std::move(call.results);
   }
 
   std::string model_name() const override { return model_->hash(); }
+  engine::EngineStatistics statistics() const override { return engine_.statistics(); }
 
  private:
+  struct Running {
+    engine::RequestId id{};
+    std::shared_ptr<Record> record;
+  };
+
+  /// Reports a request that cannot be answered, or ends the call.
+  static void fail(const Call& call, std::size_t request, const base::UserError& error) {
+    if (!call.callbacks.on_failure) throw error;
+    call.callbacks.on_failure(request, error.what());
+  }
+
+  void submit(Call& call, const GenerationRequest& request, std::size_t index, std::vector<Running>& running) {
+    try {
+      auto record = std::make_shared<Record>(call, prepare(request, index, *model_, format_.get()));
+      call.results[index].prompt_ids = record->prepared().prompt;
+      call.results[index].responses.resize(static_cast<std::size_t>(request.num_responses));
+      const auto id = engine_.submit(engine_request(record->prepared()), record);
+      call.total += request.num_responses;
+      running.push_back({id, std::move(record)});
+    } catch (const base::UserError& error) {
+      fail(call, index, error);
+    }
+  }
+
+  static bool all_over(const std::vector<Running>& running) {
+    return std::all_of(running.begin(), running.end(), [](const Running& one) { return one.record->is_over(); });
+  }
+
+  /// Takes the requests that are over from the list.
+  static void settle(const Call& call, std::vector<Running>& running) {
+    for (const auto& one : running) {
+      if (!one.record->is_over() || !one.record->failure()) continue;
+      try {
+        std::rethrow_exception(one.record->failure());
+      } catch (const base::UserError& error) {
+        fail(call, one.record->prepared().index, error);
+      }
+    }
+    std::erase_if(running, [](const Running& one) { return one.record->is_over(); });
+  }
+
+  /// Cancels everything: listeners refer to the call, which is about to end.
+  void give_up(const std::vector<Running>& running) noexcept {
+    for (const auto& one : running) engine_.cancel(one.id);
+    try {
+      while (engine_.step()) {
+      }
+    } catch (...) {  // the first failure is the one to tell
+    }
+  }
+
   std::shared_ptr<const model::Model> model_;
   std::shared_ptr<const chat::ChatFormat> format_;
-  LocalGeneratorOptions options_;
+  engine::Engine engine_;
 };
 
 }  // namespace
 
-void LocalGeneratorOptions::validate() const {
-  if (max_sequences < 1) throw base::UserError("max_sequences = {} is not possible: at least 1 reply is decoded at a time.", max_sequences);
+std::shared_ptr<engine::PagedModel> paged_model_of(const model::Model& model) {
+  const auto decoder = model.shared_decoder();
+  if (decoder->device().is_cpu()) return model::make_packed_decoder(decoder);
+  return model::make_paged_decoder(decoder);
 }
 
-std::unique_ptr<Generator> make_local_generator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format,
-                                                const LocalGeneratorOptions& options) {
+std::unique_ptr<LocalGenerator> make_local_generator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format,
+                                                     const engine::EngineOptions& options) {
   options.validate();
   if (model->config().head.kind != model::HeadKind::kLanguage) {
     throw base::UserError("This model cannot write: it has no language head, but one that scores.");
   }
-  return std::make_unique<LocalGenerator>(std::move(model), std::move(format), options);
+  return std::make_unique<EngineGenerator>(std::move(model), std::move(format), options);
 }
 
 }  // namespace drover::generate

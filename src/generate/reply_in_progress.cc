@@ -59,9 +59,7 @@ ReplyInProgress::ReplyInProgress(const PreparedRequest& prepared, std::int64_t r
                                  const chat::ChatFormat* format)
     : prepared_(&prepared),
       number_(response),
-      tokenizer_(&tokenizer),
-      chance_(prepared.request->options.seed, prepared.prompt, prepared.request->first_sample + response),
-      seen_(prepared.prompt) {
+      tokenizer_(&tokenizer) {
   if (format != nullptr) {
     parser_ = format->start_reply(prepared.request->dialog);
   } else {
@@ -69,18 +67,16 @@ ReplyInProgress::ReplyInProgress(const PreparedRequest& prepared, std::int64_t r
   }
 }
 
-void ReplyInProgress::take_next(std::span<const float> logits, const GenerationCallbacks& callbacks) {
-  DROVER_CHECK(!finished_, "A finished reply was asked for another token");
-  const auto& options = prepared_->request->options;
-  const auto position = static_cast<std::int64_t>(response_.ids.size());
-  engine::SamplingContext context{.seen = seen_, .prompt_tokens = prepared_->prompt.size()};
-  if (position < options.min_tokens) context.banned = prepared_->stop_ids;
-  const auto token = engine::sample(logits, options, context, chance_.at(position));
+void ReplyInProgress::take(const engine::SampledToken& token, const GenerationCallbacks& callbacks) {
+  DROVER_CHECK(!finished_, "A finished reply was given another token");
   response_.ids.push_back(token.id);
   response_.log_probs.push_back(token.log_prob);
   response_.sampled_log_probs.push_back(token.sampled_log_prob);
-  seen_.push_back(token.id);
   announce(token, read(token.id), callbacks);
+}
+
+void ReplyInProgress::cut(Finish finish) {
+  if (!finished_) end_as(finish);
 }
 
 /// Takes the token into the reply's text and looks whether it ends the reply. Returns what became certain for the reader.

@@ -26,20 +26,18 @@ struct PreparedRequest {
 /// Checks a request and renders its prompt. Throws UserError.
 PreparedRequest prepare(const GenerationRequest& request, std::size_t index, const model::Model& model, const chat::ChatFormat* format);
 
-/// One reply while it is written: draws its next token, keeps its record and knows when it ends. Knows nothing of the model, so any
-/// engine can drive it.
+/// One reply while it is written: reads its tokens, keeps its record and knows when it ends.
 class ReplyInProgress {
  public:
   /// `prepared` and `tokenizer` must outlive it; `format` may be null.
   ReplyInProgress(const PreparedRequest& prepared, std::int64_t response, const text::Tokenizer& tokenizer, const chat::ChatFormat* format);
 
-  /// Draws the next token from the logits after the newest one, [vocab_size]; not to be called once it is finished.
-  void take_next(std::span<const float> logits, const GenerationCallbacks& callbacks);
+  /// Takes the next token that was drawn; not to be called once it is finished.
+  void take(const engine::SampledToken& token, const GenerationCallbacks& callbacks);
+  /// No more tokens come, though nothing in the reply says so.
+  void cut(Finish finish);
 
   bool is_finished() const { return finished_; }
-  text::TokenId newest() const { return response_.ids.back(); }
-  std::size_t request_index() const { return prepared_->index; }
-  std::int64_t response_index() const { return number_; }
 
   /// The finished reply; leaves this object empty.
   Response take_response();
@@ -54,12 +52,10 @@ class ReplyInProgress {
   const PreparedRequest* prepared_;
   std::int64_t number_;
   const text::Tokenizer* tokenizer_;
-  engine::SampleChance chance_;
   std::unique_ptr<chat::ReplyParser> parser_;       // with a chat format
   std::size_t streamed_ = 0;                        // bytes of the content that the parser called certain
   std::optional<text::StreamingDecoder> decoder_;   // without a format
   std::string plain_text_;                          // the reply's bytes, where stop strings are looked for
-  std::vector<text::TokenId> seen_;                 // prompt and reply, for the repetition penalty
   Response response_;
   bool finished_ = false;
 };

@@ -166,7 +166,7 @@ Tensor Decoder::attention(const Layer& layer, std::size_t index, const Tensor& x
   return linear(attended.reshape({tokens, config_.num_heads * config_.head_dim}), layer.o, layer.o_bias);
 }
 
-Tensor Decoder::run(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const {
+Tensor Decoder::hidden_with(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const {
   for (const text::TokenId id : tokens) {
     DROVER_CHECK(text::to_int(id) >= 0 && text::to_int(id) < config_.vocab_size, "Token id {} in a vocabulary of {}", text::to_int(id),
                  config_.vocab_size);
@@ -194,8 +194,8 @@ Tensor Decoder::hidden(const TokenRow& row, AttentionPath path) const {
   const std::vector<AttentionBlock> blocks = attention_blocks(row);
   const bool windowed = window_matters(config_, *std::max_element(row.positions.begin(), row.positions.end()) + 1);
   if (path == AttentionPath::kBlocks && device().is_cpu() && !windowed) {
-    return run(row.tokens, row.positions,
-               [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend_blocks(q, k, v, blocks); });
+    return hidden_with(row.tokens, row.positions,
+                       [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend_blocks(q, k, v, blocks); });
   }
   Tensor mask = mask_of(blocks, row.num_tokens(), row.num_tokens());
   if (windowed) {
@@ -205,8 +205,8 @@ Tensor Decoder::hidden(const TokenRow& row, AttentionPath path) const {
   }
   mask = mask.to(device());
   const auto attend = path == AttentionPath::kDense ? attend_masked : attend_fused;
-  return run(row.tokens, row.positions,
-             [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend(q, k, v, mask); });
+  return hidden_with(row.tokens, row.positions,
+                     [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend(q, k, v, mask); });
 }
 
 Tensor Decoder::log_probs(const TokenRow& row, AttentionPath path) const { return log_probs_of(hidden(row, path), row); }
@@ -236,62 +236,17 @@ Tensor Decoder::scores(const TokenRow& row, std::span<const std::int64_t> positi
 
 Tensor Decoder::scores_of(const Tensor& hidden, std::span<const std::int64_t> positions) const {
   DROVER_CHECK(config_.head.kind != HeadKind::kLanguage, "The model has a language head, which gives no scores");
-  const Tensor picked = hidden.index_select(0, index_tensor(positions, hidden.size(0), device()));
+  return scores_of_rows(hidden.index_select(0, index_tensor(positions, hidden.size(0), device())));
+}
+
+Tensor Decoder::scores_of_rows(const Tensor& rows) const {
   // Float32, because a bfloat16 product would leave three digits to compare rewards by.
   const Tensor bias = find("score.bias");
-  return linear(picked.to(at::kFloat), parameter("score.weight").to(at::kFloat), bias.defined() ? bias.to(at::kFloat) : bias);
+  return linear(rows.to(at::kFloat), parameter("score.weight").to(at::kFloat), bias.defined() ? bias.to(at::kFloat) : bias);
 }
 
-Tensor Decoder::step(std::span<const text::TokenId> tokens, KvCache& cache) const {
-  const c10::NoGradGuard no_gradients;
-  DROVER_CHECK(!tokens.empty(), "A step needs tokens");
-  const auto added = static_cast<std::int64_t>(tokens.size());
-  const std::int64_t before = cache.length();
-  std::vector<std::int32_t> positions(tokens.size());
-  for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<std::int32_t>(before + static_cast<std::int64_t>(i));
-
-  // The new tokens see each other causally and everything before them.
-  std::vector<AttentionBlock> blocks = {{0, added, before, before + added, true}};
-  if (before > 0) blocks.push_back({0, added, 0, before, false});
-  if (added == 1) blocks = {{0, 1, 0, before + 1, false}};
-  Tensor mask;
-  if (!device().is_cpu() || window_matters(config_, before + added)) {
-    mask = mask_of(blocks, added, before + added);
-    if (config_.sliding_window > 0) {
-      mask = mask.logical_and(within_window(at::arange(before, before + added), at::arange(before + added), config_.sliding_window));
-    }
-    mask = mask.to(device());
-  }
-  const Tensor hidden = run(tokens, positions, [&](std::size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
-    const KvCache::Content all = cache.append(layer, k, v);
-    return mask.defined() ? attend_fused(q, all.keys, all.values, mask) : attend_blocks(q, all.keys, all.values, blocks);
-  });
-  cache.advance(added);
-  return at::linear(hidden.slice(0, added - 1), head_weight()).to(at::kFloat).squeeze(0);
-}
-
-Tensor Decoder::step(std::span<const text::TokenId> tokens, std::span<KvCache* const> caches) const {
-  const c10::NoGradGuard no_gradients;
-  DROVER_CHECK_EQ(tokens.size(), caches.size(), "One token for each sequence");
-  DROVER_CHECK(!tokens.empty(), "A step needs tokens");
-  std::vector<std::int32_t> positions;
-  for (const KvCache* cache : caches) positions.push_back(static_cast<std::int32_t>(cache->length()));
-  const Tensor hidden = run(tokens, positions, [&](std::size_t layer, const Tensor& q, const Tensor& k, const Tensor& v) {
-    std::vector<Tensor> attended;
-    for (std::size_t b = 0; b < caches.size(); ++b) {
-      const auto row = static_cast<std::int64_t>(b);
-      const KvCache::Content all = caches[b]->append(layer, k.slice(0, row, row + 1), v.slice(0, row, row + 1));
-      const std::int64_t end = all.keys.size(0);
-      const std::int64_t begin = config_.sliding_window > 0 ? std::max<std::int64_t>(0, end - config_.sliding_window) : 0;
-      const Tensor query = q.slice(0, row, row + 1);
-      const AttentionBlock block{0, 1, begin, end, false};
-      attended.push_back(device().is_cpu() ? attend_blocks(query, all.keys, all.values, std::span(&block, 1))
-                                           : attend_fused(query, all.keys.slice(0, begin), all.values.slice(0, begin), Tensor()));
-    }
-    return at::cat(attended, 0);
-  });
-  for (KvCache* cache : caches) cache->advance(1);
-  return at::linear(hidden, head_weight()).to(at::kFloat);
+Tensor Decoder::outputs_of(const Tensor& hidden) const {
+  return config_.head.kind == HeadKind::kLanguage ? at::linear(hidden, head_weight()).to(at::kFloat) : scores_of_rows(hidden);
 }
 
 }  // namespace drover::model

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "model/config.h"
-#include "model/kv_cache.h"
 #include "model/token_tree.h"
 
 namespace drover::model {
@@ -75,13 +74,15 @@ class Decoder {
   /// The same from `hidden`, the trunk's output for the row.
   at::Tensor scores_of(const at::Tensor& hidden, std::span<const std::int64_t> positions) const;
 
-  /// Appends `tokens` (one or more) to the sequence in `cache` and returns the logits at its last token: [vocab_size] float32.
-  /// Equals `logits` of the whole sequence up to rounding. Computes without gradients.
-  at::Tensor step(std::span<const text::TokenId> tokens, KvCache& cache) const;
+  /// Rotated queries [tokens, heads, head_dim], rotated keys and values [tokens, kv_heads, head_dim] of a layer to the attended
+  /// values [tokens, heads, head_dim].
+  using Attend = std::function<at::Tensor(std::size_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)>;
 
-  /// Appends one token to each of several sequences, computed together; row b of the result [sequences, vocab_size] float32 belongs
-  /// to caches[b]. The caches are distinct.
-  at::Tensor step(std::span<const text::TokenId> tokens, std::span<KvCache* const> caches) const;
+  /// `hidden` for tokens whose keys and values the caller keeps: each at its rotary position, attention by `attend`.
+  at::Tensor hidden_with(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const;
+
+  /// The logits of a language head, or the scores of another, for rows of `hidden`: [rows, vocab_size or num_labels] float32.
+  at::Tensor outputs_of(const at::Tensor& hidden) const;
 
  private:
   struct Layer {
@@ -90,16 +91,12 @@ class Decoder {
     at::Tensor q_norm, k_norm;
     at::Tensor gate, up, down, gate_bias, up_bias, down_bias;
   };
-  /// Rotated queries [tokens, heads, head_dim], rotated keys and values [tokens, kv_heads, head_dim] of a layer to the attended
-  /// values [tokens, heads, head_dim].
-  using Attend = std::function<at::Tensor(std::size_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v)>;
-
   at::Tensor find(std::string_view name) const;  // undefined when the model has no such parameter
   void gather_layers();
   const at::Tensor& head_weight() const;
   at::Tensor attention(const Layer& layer, std::size_t index, const at::Tensor& x, const at::Tensor& cosines,
                        const at::Tensor& sines, const Attend& attend) const;
-  at::Tensor run(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const;
+  at::Tensor scores_of_rows(const at::Tensor& rows) const;
 
   DecoderConfig config_;
   NamedTensors parameters_;

@@ -123,51 +123,6 @@ TEST(Decoder, BlocksEqualTheDenseMaskInBfloat16UpToItsRounding) {
   EXPECT_LT(relative(blocks, decoder.hidden(row, AttentionPath::kDense).to(at::kFloat)), 3e-2);
 }
 
-class Steps : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(Steps, GiveTheLogitsOfTheWholeSequence) {
-  const Decoder decoder = lively_decoder(config_of(GetParam()), 5);
-  base::RandomStream random(1, "sequence");
-  const std::vector<text::TokenId> tokens = random_tokens(random, 90, 40);
-  const TokenRow row = single_sequence(tokens);
-  const auto expect_logits_at = [&](std::int64_t position, const at::Tensor& got) {
-    const at::Tensor want = decoder.logits(row, std::span(&position, 1), AttentionPath::kDense)[0].detach();
-    EXPECT_LT(relative(got, want), 1e-5) << "position " << position;
-  };
-  KvCache cache;
-  const std::span<const text::TokenId> all = tokens;
-  expect_logits_at(9, decoder.step(all.subspan(0, 10), cache));    // the prompt at once
-  expect_logits_at(10, decoder.step(all.subspan(10, 1), cache));   // one token
-  expect_logits_at(80, decoder.step(all.subspan(11, 70), cache));  // many behind many
-  EXPECT_EQ(cache.length(), 81);
-  KvCache copy = cache.copy();
-  expect_logits_at(81, decoder.step(all.subspan(81, 1), copy));
-  cache.truncate(70);
-  expect_logits_at(79, decoder.step(all.subspan(70, 10), cache));
-}
-
-TEST_P(Steps, OfSeveralSequencesEqualThoseOfEach) {
-  const Decoder decoder = lively_decoder(config_of(GetParam()), 5);
-  base::RandomStream random(2, "sequences");
-  std::vector<KvCache> together(3), alone(3);
-  std::vector<KvCache*> pointers;
-  std::vector<text::TokenId> next;
-  for (std::size_t b = 0; b < 3; ++b) {
-    const auto prompt = random_tokens(random, 3 + 5 * static_cast<std::int64_t>(b), 40);
-    decoder.step(prompt, together[b]);
-    decoder.step(prompt, alone[b]);
-    pointers.push_back(&together[b]);
-    next.push_back(random_tokens(random, 1, 40).front());
-  }
-  const at::Tensor logits = decoder.step(next, pointers);
-  for (std::size_t b = 0; b < 3; ++b) {
-    EXPECT_LT(relative(logits[static_cast<std::int64_t>(b)], decoder.step(std::span(&next[b], 1), alone[b])), 1e-5);
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Models, Steps, ::testing::Values("llama", "qwen3", "biased", "window"),
-                         [](const auto& info) { return std::string(info.param); });
-
 TEST(Decoder, RowsWithoutTokensHaveNoOutputs) {
   const Decoder decoder = lively_decoder(config_of("llama"), 3);
   EXPECT_EQ(decoder.hidden(TokenRow{}).sizes(), (at::IntArrayRef{0, 32}));

@@ -11,6 +11,7 @@
 #include "model/decoder.h"
 #include "model/heads.h"
 #include "model/packed/kernels.h"
+#include "model/page_driver_test.h"
 #include "model/random_decoder.h"
 #include "model/random_row_test.h"
 #include "model/threads.h"
@@ -63,54 +64,6 @@ DecoderConfig config_of(std::string_view kind) {
   return config;
 }
 
-/// A sequence in pages, grown by any number of tokens at a time.
-struct Sequence {
-  std::vector<TokenId> tokens;
-  std::vector<PageId> pages;
-  std::int64_t computed = 0;
-};
-
-/// Runs passes over a decoder, and gives each sequence pages of its own.
-class Driver {
- public:
-  explicit Driver(const std::shared_ptr<const Decoder>& decoder, std::int64_t pages = 200) : model_(make_packed_decoder(decoder)) { model_->reserve_pages(pages); }
-
-  engine::PagedModel& model() { return *model_; }
-  PageId new_page() { return PageId{next_page_++}; }
-
-  struct Step {
-    Sequence* sequence;
-    std::int64_t count;  // tokens that are computed now
-  };
-  /// The outputs at the last computed token of each.
-  std::vector<std::vector<float>> forward(const std::vector<Step>& steps) {
-    std::vector<std::vector<float>> outputs(steps.size(), std::vector<float>(static_cast<std::size_t>(model_->output_width()), NAN));
-    std::vector<float*> places;
-    for (auto& output : outputs) places.push_back(output.data());
-    std::vector<engine::SequenceChunk> chunks;
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      Sequence& sequence = *steps[i].sequence;
-      const std::int64_t end = sequence.computed + steps[i].count;
-      while (static_cast<std::int64_t>(sequence.pages.size()) * kPageTokens < end) sequence.pages.push_back(new_page());
-      chunks.push_back({.tokens = std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(steps[i].count)),
-                        .begin = sequence.computed,
-                        .pages = sequence.pages,
-                        .outputs = std::span(places).subspan(i, 1)});
-      sequence.computed = end;
-    }
-    model_->forward(chunks);
-    return outputs;
-  }
-  std::vector<float> whole(const std::vector<TokenId>& tokens) {
-    Sequence sequence{.tokens = tokens, .pages = {}};
-    return forward({{&sequence, static_cast<std::int64_t>(tokens.size())}})[0];
-  }
-
- private:
-  std::unique_ptr<engine::PagedModel> model_;
-  std::int32_t next_page_ = 0;
-};
-
 std::vector<TokenId> random_ids(std::uint64_t seed, std::int64_t count, std::int64_t vocab) {
   base::RandomStream random(seed, "packed");
   return random_tokens(random, count, static_cast<std::int32_t>(vocab));
@@ -130,7 +83,7 @@ class PackedDecoderOf : public testing::TestWithParam<const char*> {
 TEST_P(PackedDecoderOf, EqualsTheDecoderInFloat32) {
   const c10::NoGradGuard no_gradients;
   const auto decoder = lively(config_of(GetParam()));
-  Driver driver(decoder);
+  PageDriver driver(make_packed_decoder(decoder));
   for (const std::int64_t length : {1, 2, 31, 32, 33, 127, 128, 129, 300}) {
     const auto tokens = random_ids(static_cast<std::uint64_t>(length), length, decoder->config().vocab_size);
     const std::vector<std::int64_t> last{length - 1};
@@ -142,19 +95,19 @@ TEST_P(PackedDecoderOf, EqualsTheDecoderInFloat32) {
 TEST_P(PackedDecoderOf, ComputesTheSameBitsHoweverSequencesAreCutAndBatched) {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const auto decoder = lively(config_of(GetParam()), type);
-    Driver driver(decoder, 2000);
+    PageDriver driver(make_packed_decoder(decoder));
     base::RandomStream random(3, "cuts");
     for (int round = 0; round < 4; ++round) {
-      std::vector<Sequence> sequences(5);
+      std::vector<PagedSequence> sequences(5);
       std::vector<std::vector<float>> alone;
       for (auto& sequence : sequences) {
         sequence.tokens = random_ids(random.next_u64(), 1 + static_cast<std::int64_t>(random.below(290)), decoder->config().vocab_size);
         alone.push_back(driver.whole(sequence.tokens));
       }
       std::vector<std::vector<float>> got(sequences.size());
-      const auto left = [](const Sequence& s) { return static_cast<std::int64_t>(s.tokens.size()) - s.computed; };
-      while (std::any_of(sequences.begin(), sequences.end(), [&](const Sequence& s) { return left(s) > 0; })) {
-        std::vector<Driver::Step> steps;
+      const auto left = [](const PagedSequence& s) { return static_cast<std::int64_t>(s.tokens.size()) - s.computed; };
+      while (std::any_of(sequences.begin(), sequences.end(), [&](const PagedSequence& s) { return left(s) > 0; })) {
+        std::vector<PageDriver::Step> steps;
         std::vector<std::size_t> who;
         for (std::size_t i = 0; i < sequences.size(); ++i) {
           if (left(sequences[i]) == 0 || random.below(3) == 0) continue;
@@ -173,13 +126,13 @@ TEST_P(PackedDecoderOf, ComputesTheSameBitsHoweverSequencesAreCutAndBatched) {
 TEST_P(PackedDecoderOf, ComputesTheSameBitsWhenSamplesShareThePagesOfTheirPrompt) {
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     const auto decoder = lively(config_of(GetParam()), type);
-    Driver driver(decoder, 2000);
+    PageDriver driver(make_packed_decoder(decoder));
     for (const std::int64_t prompt_length : {20, 130, 270, 384}) {
       const auto vocab = decoder->config().vocab_size;
-      Sequence prompt{.tokens = random_ids(7, prompt_length, vocab), .pages = {}};
+      PagedSequence prompt{.tokens = random_ids(7, prompt_length, vocab), .pages = {}};
       driver.forward({{&prompt, prompt_length}});
-      std::vector<Sequence> samples(7);
-      std::vector<Driver::Step> steps;
+      std::vector<PagedSequence> samples(7);
+      std::vector<PageDriver::Step> steps;
       for (std::size_t i = 0; i < samples.size(); ++i) {
         samples[i] = prompt;
         if (prompt_length % kPageTokens != 0) {
@@ -212,7 +165,7 @@ TEST(PackedDecoder, StaysCloseToTheFloat32ModelInBFloat16) {
   const auto tokens = random_ids(1, 200, 90);
   const std::vector<std::int64_t> last{199};
   const at::Tensor expected = wide->logits(single_sequence(tokens), last)[0];
-  Driver driver(narrow);
+  PageDriver driver(make_packed_decoder(narrow));
   EXPECT_LT(relative_gap(driver.whole(tokens), expected), 0.05);
 }
 
@@ -222,7 +175,7 @@ TEST(PackedDecoder, GivesTheScoresOfAnotherHead) {
       *with_head(*lively(config_of("plain")), {.kind = HeadKind::kClasses, .num_labels = 3, .seed = 4}));
   const auto tokens = random_ids(2, 40, 90);
   const std::vector<std::int64_t> last{39};
-  Driver driver(decoder);
+  PageDriver driver(make_packed_decoder(decoder));
   EXPECT_EQ(driver.model().output_width(), 3);
   EXPECT_LT(relative_gap(driver.whole(tokens), decoder->scores(single_sequence(tokens), last)[0]), 1e-5);
 }
@@ -234,12 +187,12 @@ TEST(PackedDecoder, IgnoresWhatAnEarlierSequenceLeftInAPage) {
     if (name == "model.embed_tokens.weight") tensor[89].fill_(NAN);  // token 89 leaves NaN in its page
   }
   const auto decoder = std::make_shared<const Decoder>(config_of("untied"), std::move(parameters));
-  Driver driver(decoder);
+  PageDriver driver(make_packed_decoder(decoder));
   const auto tokens = random_ids(8, 40, 89);
   const auto expected = driver.whole(tokens);
-  Sequence used{.tokens = std::vector<TokenId>(64, TokenId{89}), .pages = {}};
+  PagedSequence used{.tokens = std::vector<TokenId>(64, TokenId{89}), .pages = {}};
   EXPECT_TRUE(std::isnan(driver.forward({{&used, 64}})[0][0]));
-  Sequence again{.tokens = tokens, .pages = used.pages};
+  PagedSequence again{.tokens = tokens, .pages = used.pages};
   EXPECT_EQ(driver.forward({{&again, 40}})[0], expected);
 }
 
