@@ -142,6 +142,7 @@ Engine::Implementation::~Implementation() { budget_->leave(*this); }
 // ---- From any thread
 
 RequestId Engine::Implementation::submit(std::unique_ptr<RunningRequest> request) {
+  DROVER_CHECK(request->listener != nullptr, "A request has no listener");
   refuse_too_large(*request);
   const std::lock_guard lock(inbox_mutex_);
   request->id = RequestId{++last_id_};
@@ -170,6 +171,9 @@ void Engine::Implementation::validate(const SampleRequest& request) const {
   if (request.first_sample < 0) throw UserError("first_sample = {} is not possible: samples are numbered from 0.", request.first_sample);
   for (const auto id : request.options.stop_ids) refuse_unknown(id, "stop_ids", model_->vocab_size());
   for (const auto& bias : request.options.logit_bias) refuse_unknown(bias.id, "logit_bias", model_->vocab_size());
+  if (forbids_every_token(request.options, model_->vocab_size())) {
+    throw UserError("logit_bias and min_tokens together forbid all {} tokens: allow some of them.", model_->vocab_size());
+  }
 }
 
 void Engine::Implementation::validate(const OutputRequest& request) const {

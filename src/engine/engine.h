@@ -36,14 +36,15 @@ struct OutputRequest {
 
 /// Why a sample ended.
 enum class SampleEnd {
-  kStopId,     ///< the model drew a stop id
+  kStopId,     ///< the model drew a stop id, which on_token heard; or the constraint lets it only end, and there are no stop ids
   kLength,     ///< max_tokens, or the model's last position
   kListener,   ///< on_token returned false
   kCancelled,  ///< cancel()
 };
 
 /// Who receives what a request produces. All calls come from the thread that calls Engine::step(); an exception thrown here ends the
-/// request as a failed one. `sample` counts within the request from 0.
+/// request as a failed one. `sample` counts within the request from 0. A request that fails hears on_end() alone, and one that is not
+/// finished when the engine goes hears nothing more. A listener may submit and cancel requests.
 class Listener {
  public:
   virtual ~Listener() = default;
@@ -109,14 +110,16 @@ class Engine {
   RequestId submit(SampleRequest request, std::shared_ptr<Listener> listener);
   RequestId submit(OutputRequest request, std::shared_ptr<Listener> listener);
 
-  /// Ends a request before the next step; from any thread. Unknown and finished ones are ignored.
+  /// Ends a request before the next step; from any thread. Unknown and finished ones are ignored. All its samples that have not ended
+  /// end as kCancelled.
   void cancel(RequestId request);
 
   /// Computes one step for the requests at hand: from one thread at a time. False when there was nothing to do. When the model throws,
   /// the requests of the step fail, their pages are free again, and the others go on.
   bool step();
 
-  /// Blocks until there is something to do, or wake() is called.
+  /// Blocks until there is something to do, or wake() is called. While requests wait for memory that other engines hold it also returns
+  /// after some milliseconds, for step() to try again.
   void wait_for_work();
   /// Ends the present or the next wait_for_work(); from any thread.
   void wake();

@@ -314,6 +314,17 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   made.run();
 }
 
+TEST(Engine, OptionsThatLeaveNoTokenAreTheUsersError) {
+  EngineOnFakeModel made;
+  SampleRequest request{.prompt = counting(4), .options = {.max_tokens = 3, .min_tokens = 1, .stop_ids = {TokenId{0}}}};
+  for (int id = 1; id < 11; ++id) request.options.logit_bias.push_back({TokenId{id}, -INFINITY});
+  EXPECT_THROW(made.submit(request), base::UserError);
+  request.options.min_tokens = 0;
+  EXPECT_EQ(made.answer(request)->samples.at(0).size(), 1U) << "only the stop id is left";
+  request.constraint = std::make_shared<RisingConstraint>(11, 3);
+  EXPECT_THAT(made.answer(request)->failure_text(), HasSubstr("forbids all that the constraint allows"));
+}
+
 TEST(Engine, AHeadOfLabelsGivesOutputsButNoSamples) {
   EngineOnFakeModel made(10, {}, {.output_width = 1});
   EXPECT_THROW(made.submit(SampleRequest{.prompt = counting(4)}), base::UserError);
@@ -354,6 +365,18 @@ TEST(Engine, AnEngineDiscardsItsOwnPagesBeforeThoseOfOthers) {
   second.answer(SampleRequest{.prompt = counting(31, 5), .options = {.max_tokens = 1}});
   EXPECT_EQ(first.engine->statistics().pages_cached, 4);
   EXPECT_EQ(second.engine->statistics().pages_cached, 8);
+}
+
+TEST(Engine, AnEngineThatGoesGivesAllItsBytesBack) {
+  const auto budget = std::make_shared<MemoryBudget>(10 * 100);
+  {
+    EngineOnFakeModel made(1, {.budget = budget});
+    made.answer(SampleRequest{.prompt = counting(9), .options = {.max_tokens = 1}});
+    made.submit(SampleRequest{.prompt = counting(6, 3), .options = {.max_tokens = 8}, .num_samples = 9});
+    made.engine->step();
+    EXPECT_LT(budget->available(), 1000);
+  }
+  EXPECT_EQ(budget->available(), 1000);
 }
 
 TEST(Engine, PagesInUseByAnotherEngineAreWaitedFor) {

@@ -13,6 +13,9 @@ namespace drover::engine {
 /// Stop ids are banned before min_tokens, except where the constraint allows nothing else.
 std::optional<SampledToken> draw_next_token(Sequence& sequence, std::span<const float> logits, TokenMask& mask);
 
+/// Whether nothing can be drawn as the first token. All ids that the options name are below `vocab_size`.
+bool forbids_every_token(const SamplingOptions& options, std::int64_t vocab_size);
+
 /// Whether the token ends the reply.
 bool is_stop_id(const SamplingOptions& options, text::TokenId id);
 

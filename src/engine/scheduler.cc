@@ -38,12 +38,14 @@ void Scheduler::remove(RunningRequest& request) {
     if (sequence->request == &request && sequence->state != State::kEnded) end(*sequence);
   }
   std::erase(waiting_, &request);
+  is_hopeless_ = false;
   forget_prompt(request);
 }
 
 // ---- Admission
 
 void Scheduler::admit() {
+  if (is_hopeless_) return;
   bool is_refused = false;
   while (!waiting_.empty() && static_cast<std::int64_t>(running_.size()) < options_.max_sequences && !is_refused) {
     auto& request = *waiting_.front();
@@ -54,6 +56,8 @@ void Scheduler::admit() {
   }
   if (is_in_line_ && !is_refused) budget_.leave_line(member_);
   is_in_line_ = is_refused;
+  // What another engine gives back is not noticed here.
+  is_hopeless_ = is_refused && !budget_.is_shared();
 }
 
 bool Scheduler::begin_next(RunningRequest& request) {
@@ -219,6 +223,7 @@ bool Scheduler::take_known_pages(Sequence& sequence) {
     take_known_page(sequence, *entry);
     --sequence.reserve;
     pool_.return_reserve(1);
+    is_hopeless_ = false;
   }
   bool comes_soon = false;
   if (const auto tokens = next_shareable(sequence); sequence.computed % page_tokens_ == 0 && !tokens.empty()) {
@@ -354,6 +359,7 @@ void Scheduler::enter_full_pages(Sequence& sequence) {
       cache_.hold(entry.page());
       cache_.release(page);
       page = entry.page();
+      is_hopeless_ = false;
     }
     sequence.entries.push_back(&entry);
   }
@@ -380,6 +386,7 @@ std::span<const text::TokenId> Scheduler::tokens_of_page(const Sequence& sequenc
 
 void Scheduler::end(Sequence& sequence) {
   release_pages(sequence);
+  is_hopeless_ = false;
   sequence.state = State::kEnded;
   --sequence.request->num_running;
 }

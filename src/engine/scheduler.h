@@ -119,6 +119,7 @@ class Scheduler {
   std::vector<float> outputs_;
 
   bool is_in_line_ = false;  // of the budget
+  bool is_hopeless_ = false;  // the first of the waiting was refused, and nothing has come back since
 
   std::int64_t prompt_tokens_ = 0;
   std::int64_t cached_tokens_ = 0;
