@@ -23,17 +23,21 @@ class PatternReader {
       : nfa_(nfa), pattern_(pattern), spelling_(spelling), place_(place) {}
 
   Nfa::Part read() {
-    std::vector<Nfa::Part> branches;
+    // What branches have in front and behind is shared, so that few states tell them apart.
+    const Nfa::Part inside = nfa_.never();
+    const Nfa::Part before = anything();
+    const Nfa::Part behind = anything();
+    nfa_.add_empty(inside.begin, before.begin);
+    nfa_.add_empty(behind.end, inside.end);
     do {
       const bool from_start = take('^');
-      Nfa::Part branch = read_sequence();
+      const Nfa::Part branch = read_sequence();
       const bool to_end = take('$');
       if (!at_end() && peek() != '|') fail(peek() == ')' ? "a parenthesis closes nothing" : "$ may only stand at the end");
-      if (!from_start) branch = nfa_.sequence({anything(), branch});
-      if (!to_end) branch = nfa_.sequence({branch, anything()});
-      branches.push_back(branch);
+      nfa_.add_empty(from_start ? inside.begin : before.end, branch.begin);
+      nfa_.add_empty(branch.end, to_end ? inside.end : behind.begin);
     } while (take('|'));
-    return nfa_.sequence({nfa_.bytes("\""), nfa_.any_of(branches), nfa_.bytes("\"")});
+    return nfa_.sequence({nfa_.bytes("\""), inside, nfa_.bytes("\"")});
   }
 
  private:

@@ -143,14 +143,18 @@ CodePoints all_but(const CodePoints& ranges) {
 
 Nfa::Part canonical_character(Nfa& nfa, const CodePoints& characters, const StringSpelling& spelling) {
   const Nfa::Part part = nfa.never();
-  for (auto [low, high] : characters) {
-    // Below '\\' + 1 each character is looked at by itself.
-    for (; low <= high && low <= '\\'; ++low) {
-      const Nfa::Part one = nfa.bytes(must_escape(low, spelling) ? canonical_escape(low) : utf8(low));
-      nfa.add_empty(part.begin, one.begin);
-      nfa.add_empty(one.end, part.end);
+  constexpr std::uint32_t kLastEscaped = '\\';
+  for (const auto& [low, high] : characters) {
+    std::uint32_t plain = low;  // where the plain characters begin that are not yet added
+    for (std::uint32_t c = low; c <= std::min(high, kLastEscaped); ++c) {
+      if (!must_escape(c, spelling)) continue;
+      if (c > plain) add_plain_characters(nfa, part.begin, part.end, plain, c - 1);
+      plain = c + 1;
+      const Nfa::Part escape = nfa.bytes(canonical_escape(c));
+      nfa.add_empty(part.begin, escape.begin);
+      nfa.add_empty(escape.end, part.end);
     }
-    add_plain_characters(nfa, part.begin, part.end, low, high);
+    add_plain_characters(nfa, part.begin, part.end, plain, high);
   }
   return part;
 }
