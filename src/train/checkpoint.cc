@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/shown_name.h"
 #include "weights/safetensors.h"
 #include "weights/safetensors_writer.h"
 
@@ -58,6 +59,9 @@ void read_into(at::Tensor target, const weights::TensorView& stored, const std::
 
 Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key) : path_(folder / "checkpoint.safetensors"), key_(std::move(key)) {
   std::error_code fault;
+  if (std::filesystem::exists(folder, fault) && !std::filesystem::is_directory(folder, fault)) {
+    throw base::UserError("{} is a file, so no checkpoints can be kept in it. Give a folder.", folder.string());
+  }
   std::filesystem::create_directories(folder, fault);
   if (fault) throw base::SurroundingsError("The folder {} cannot be made for checkpoints: {}.", folder.string(), fault.message());
 }
@@ -85,8 +89,10 @@ bool Checkpoint::restore(TrainableWeights& weights, AdamW& optimizer) const {
   }
   const auto text = metadata_at(file, "steps");
   std::int64_t steps = -1;
-  std::from_chars(text.data(), text.data() + text.size(), steps);
-  if (steps < 0) throw base::UserError("{} says that it holds '{}' steps. Remove it to begin anew.", path_.string(), text);
+  const auto end = text.data() + text.size();
+  if (const auto read = std::from_chars(text.data(), end, steps); read.ec != std::errc() || read.ptr != end || steps < 0) {
+    throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path_.string(), base::shown_name(text));
+  }
 
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] : state_of(weights, optimizer)) read_into(tensor, file.at(name), path_);

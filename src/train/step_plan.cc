@@ -10,6 +10,13 @@
 namespace drover::train {
 namespace {
 
+/// The plan is kept in memory.
+constexpr std::int64_t kMaxPlannedRows = 100'000'000;
+
+[[noreturn]] void refuse_length() {
+  throw base::UserError("The steps would take rows more than {} times in all. Lower steps, epochs or the size of a step.", kMaxPlannedRows);
+}
+
 /// The rows in the order they are learned in, pass after pass.
 class RowOrder {
  public:
@@ -40,10 +47,11 @@ std::vector<std::vector<std::int64_t>> plan_steps(std::span<const std::int64_t> 
   DROVER_CHECK(!sizes.empty(), "There are no rows to plan with");
   const bool counts_steps = options.steps > 0;
   const auto all = std::ceil(options.epochs * static_cast<double>(sizes.size()));
-  DROVER_CHECK(counts_steps || all < 1e15, "{} rows are too many", all);
+  if (!counts_steps && all > kMaxPlannedRows) refuse_length();
   std::int64_t rows_left = counts_steps ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(all);
 
   RowOrder order(sizes.size(), options.seed);
+  std::int64_t planned = 0;
   std::vector<std::vector<std::int64_t>> plan;
   while (counts_steps ? static_cast<std::int64_t>(plan.size()) < options.steps : rows_left > 0) {
     auto& step = plan.emplace_back();
@@ -54,6 +62,7 @@ std::vector<std::vector<std::int64_t>> plan_steps(std::span<const std::int64_t> 
     };
     while (rows_left > 0 && !is_full()) {
       step.push_back(order.next());
+      if (++planned > kMaxPlannedRows) refuse_length();
       tokens += sizes[static_cast<std::size_t>(step.back())];
       --rows_left;
     }

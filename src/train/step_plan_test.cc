@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace drover::train {
 namespace {
 
@@ -55,6 +57,11 @@ TEST(StepPlan, TokensFillAStepUntilTheyReachItsSize) {
 }
 
 TEST(StepPlan, HalfAPassTakesHalfTheRows) { EXPECT_EQ(flat(plan_steps(kTenRows, {.epochs = 0.5})).size(), 5U); }
+
+TEST(StepPlan, RefusesMoreRowsThanMemoryShouldHold) {
+  const std::vector<std::int64_t> sizes(1000, 1);
+  EXPECT_THROW(plan_steps(sizes, {.epochs = 1e6}), base::UserError);
+}
 
 }  // namespace
 }  // namespace drover::train

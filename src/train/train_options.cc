@@ -1,6 +1,7 @@
 #include "train/train_options.h"
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "train/trainer.h"
@@ -24,9 +25,16 @@ void check_below(const char* name, double value, double limit) {
   if (!(value >= 0.0 && value < limit)) throw UserError("{} = {} is not possible: it must be from 0 to below {}.", name, value, limit);
 }
 
-void check_count(const char* name, std::int64_t value, std::int64_t least) {
+void check_count(const char* name, std::int64_t value, std::int64_t least, std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
   if (value < least) throw UserError("{} = {} is not possible: it must be at least {}.", name, value, least);
+  if (value > most) throw UserError("{} = {} is not possible: it must be at most {}.", name, value, most);
 }
+
+// The plan of all steps lies in memory, with one number for each row that each step takes.
+constexpr std::int64_t kMaxSteps = 100'000'000;
+constexpr std::int64_t kMaxRowsPerStep = 1'000'000;
+constexpr std::int64_t kMaxTokensPerStep = 100'000'000;
+constexpr double kMaxEpochs = 1e6;
 
 }  // namespace
 
@@ -44,10 +52,13 @@ void TrainOptions::validate() const {
   schedule.validate();
   adamw.validate();
   check_not_negative("clip_norm", clip_norm);
-  check_count("steps", steps, 0);
-  if (steps == 0) check_positive("epochs", epochs);
-  check_count("tokens_per_step", tokens_per_step, 0);
-  if (tokens_per_step == 0) check_count("rows_per_step", rows_per_step, 1);
+  check_count("steps", steps, 0, kMaxSteps);
+  if (steps == 0) {
+    check_positive("epochs", epochs);
+    if (epochs > kMaxEpochs) throw UserError("epochs = {} is not possible: it must be at most {}.", epochs, kMaxEpochs);
+  }
+  check_count("tokens_per_step", tokens_per_step, 0, kMaxTokensPerStep);
+  if (tokens_per_step == 0) check_count("rows_per_step", rows_per_step, 1, kMaxRowsPerStep);
   check_count("packed_tokens", packed_tokens, 1);
   if (!checkpoint_folder.empty()) check_count("checkpoint_every", checkpoint_every, 1);
 }

@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/random_stream.h"
 #include "chat/byte_tokenizer_test.h"
 #include "model/decoder.h"
@@ -238,6 +239,36 @@ TEST_F(Trainer, ACheckpointOfAnotherRunIsRefused) {
   }
 }
 
+TEST_F(Trainer, AFileWhereTheCheckpointsShouldGoIsRefused) {
+  base::write_file_atomically(folder_, "not a folder");
+  auto options = one_step();
+  options.checkpoint_folder = folder_;
+  EXPECT_THROW(train_sft(start_, sft_rows_, options), base::UserError);
+}
+
+TEST_F(Trainer, ACheckpointWhoseNumberOfStepsIsNoNumberIsRefused) {
+  auto options = one_step();
+  options.checkpoint_folder = folder_;
+  train_sft(start_, sft_rows_, options);
+  const auto path = folder_ / "checkpoint.safetensors";
+  auto bytes = base::read_file(path);
+  const std::string steps = R"("steps":"1")";
+  const auto at = bytes.find(steps);
+  ASSERT_NE(at, std::string::npos);
+  // The header is padded with blanks, so a longer number leaves the offsets as they are when it ends in the padding's place.
+  const auto end = bytes.find("  ", at);
+  ASSERT_LT(end, bytes.find("\0", at, 1)) << "no padding to grow into";
+  bytes.erase(end, 1);
+  bytes.insert(at + steps.size() - 1, "a");
+  base::write_file_atomically(path, bytes);
+  try {
+    train_sft(start_, sft_rows_, options);
+    FAIL() << "1a steps were taken for 1";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'1a' steps"));
+  }
+}
+
 TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
   const auto message = [&](std::span<const model::TokenRow> rows, const TrainOptions& options) -> std::string {
     try {
@@ -250,6 +281,9 @@ TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
   EXPECT_THAT(message({}, one_step()), HasSubstr("no rows"));
   std::vector<model::TokenRow> foreign{model::score_all(std::vector{text::TokenId{5}, text::TokenId{70000}})};
   EXPECT_THAT(message(foreign, one_step()), HasSubstr("token 70000"));
+  std::vector<model::TokenRow> foreign_target{sft_rows_[0]};
+  foreign_target[0].learned[0].target = text::TokenId{70001};
+  EXPECT_THAT(message(foreign_target, one_step()), HasSubstr("token 70001"));
   std::vector<model::TokenRow> silent{sft_rows_[0]};
   silent[0].learned.clear();
   EXPECT_THAT(message(silent, one_step()), HasSubstr("Row 1 has nothing to learn"));
@@ -260,6 +294,9 @@ TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
   EXPECT_THAT(message(sft_rows_, options), HasSubstr("learning_rate = 0"));
   options.learning_rate = 1e38;
   EXPECT_THAT(message(sft_rows_, options), HasSubstr("learning_rate = 1e+38"));
+  EXPECT_THAT(message(sft_rows_, {.steps = 1, .rows_per_step = 2'000'000}), HasSubstr("rows_per_step = 2000000"));
+  EXPECT_THAT(message(sft_rows_, {.steps = 1, .tokens_per_step = 200'000'000}), HasSubstr("tokens_per_step = 200000000"));
+  EXPECT_THAT(message(sft_rows_, {.epochs = 1e12}), HasSubstr("epochs = 1000000000000 is not possible"));
   EXPECT_THROW(train_dpo(start_, dpo_rows_, {.beta = 0}), base::UserError);
   EXPECT_THROW(train_dpo(start_, dpo_rows_, {.label_smoothing = 0.5}), base::UserError);
   EXPECT_THROW(train_reward(start_, reward_rows_, {.centring = -1}), base::UserError);

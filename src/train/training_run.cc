@@ -20,16 +20,22 @@ namespace {
 
 using base::UserError;
 
-void check_rows(const Objective& objective, std::int64_t vocab_size, std::int64_t max_positions) {
+void check_rows(const Objective& objective, const model::DecoderConfig& config) {
+  const auto vocab_size = config.vocab_size;
+  const auto max_positions = config.max_positions;
+  const bool learns_tokens = config.head.kind == model::HeadKind::kLanguage;
   if (objective.num_trees() == 0) throw UserError("There are no rows to train on.");
   for (std::int64_t index = 0; index < objective.num_trees(); ++index) {
     const auto& row = objective.tree(index);
     row.validate();
-    for (const auto token : row.tokens) {
-      if (text::to_int(token) < 0 || text::to_int(token) >= vocab_size) {
-        throw UserError("Row {} holds token {}, but the model's vocabulary has {}. Was the row made for another tokenizer?", index + 1,
-                        text::to_int(token), vocab_size);
-      }
+    const auto check_token = [&](text::TokenId token) {
+      if (text::to_int(token) >= 0 && text::to_int(token) < vocab_size) return;
+      throw UserError("Row {} holds token {}, but the model's vocabulary has {}. Was the row made for another tokenizer?", index + 1,
+                      text::to_int(token), vocab_size);
+    };
+    for (const auto token : row.tokens) check_token(token);
+    if (learns_tokens) {
+      for (const auto& entry : row.learned) check_token(entry.target);
     }
     for (const auto position : row.positions) {
       if (position >= max_positions) {
@@ -145,7 +151,7 @@ class TrainingRun {
 
 std::shared_ptr<const model::Decoder> run_training(const std::string& what, const model::Decoder& start, const std::string& start_hash,
                                                    Objective& objective, const TrainOptions& options, const OnStep& on_step) {
-  check_rows(objective, start.config().vocab_size, start.config().max_positions);
+  check_rows(objective, start.config());
   std::optional<Checkpoint> checkpoint;
   if (!options.checkpoint_folder.empty()) checkpoint.emplace(options.checkpoint_folder, key_of(start_hash, objective, options));
   return TrainingRun(what, start, objective, options).finish(checkpoint, on_step);
