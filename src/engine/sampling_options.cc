@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -38,6 +39,25 @@ void SamplingOptions::validate() const {
   for (const auto& stop : stop_strings) {
     if (stop.empty()) throw UserError("A stop string is empty: every reply would end at once.");
   }
+}
+
+std::string SamplingOptions::describe() const {
+  nlohmann::ordered_json json{{"temperature", temperature},
+                              {"top_k", top_k},
+                              {"top_p", top_p},
+                              {"min_p", min_p},
+                              {"repetition_penalty", repetition_penalty},
+                              {"presence_penalty", presence_penalty},
+                              {"frequency_penalty", frequency_penalty},
+                              {"logit_bias", nlohmann::ordered_json::array()},
+                              {"max_tokens", max_tokens},
+                              {"min_tokens", min_tokens},
+                              {"stop_ids", nlohmann::ordered_json::array()},
+                              {"stop_strings", stop_strings},
+                              {"seed", seed}};
+  for (const auto& [id, bias] : logit_bias) json["logit_bias"].push_back({text::to_int(id), bias});
+  for (const auto id : stop_ids) json["stop_ids"].push_back(text::to_int(id));
+  return json.dump(-1, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace drover::engine

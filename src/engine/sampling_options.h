@@ -34,6 +34,9 @@ struct SamplingOptions {
 
   /// Throws UserError that names the field, its value and its range.
   void validate() const;
+
+  /// All fields as one line of JSON: names what was asked for in keys and records.
+  std::string describe() const;
 };
 
 }  // namespace drover::engine

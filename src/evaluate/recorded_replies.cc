@@ -38,7 +38,7 @@ ledger::Generation generation_of(const generate::Response& response, ledger::Pro
   generation.log_probs = response.log_probs;
   generation.reply = response.reply.messages;
   if (response.reply.fault) generation.fault = response.reply.fault->reason;
-  generation.options = describe(plan.sampling);
+  generation.options = plan.sampling.describe();
   return generation;
 }
 
@@ -88,18 +88,6 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
     }
   }
   return replies;
-}
-
-std::string describe(const generate::SamplingOptions& options) {
-  return nlohmann::ordered_json{{"temperature", options.temperature},
-                                {"top_k", options.top_k},
-                                {"top_p", options.top_p},
-                                {"min_p", options.min_p},
-                                {"repetition_penalty", options.repetition_penalty},
-                                {"max_tokens", options.max_tokens},
-                                {"min_tokens", options.min_tokens},
-                                {"seed", options.seed}}
-      .dump();
 }
 
 std::string text_of(std::span<const chat::Message> reply) {

@@ -32,9 +32,6 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
                                                                 const ReplyPlan& plan, ledger::Ledger& ledger,
                                                                 const base::OnProgress& on_progress = {});
 
-/// Sampling options as the ledger keeps them.
-std::string describe(const generate::SamplingOptions& options);
-
 /// The text of a reply: the contents of its messages, one below the other.
 std::string text_of(std::span<const chat::Message> reply);
 

@@ -70,7 +70,7 @@ struct TokenEvent {
                                   ///< a reply that was not cancelled, joined, are its content (U+FFFD for bytes that are no UTF-8)
 };
 
-/// What a caller may watch; each may be empty. All are called from the thread that called `generate`.
+/// What a caller may watch; each function may be empty. All are called from the thread that called `generate`.
 struct GenerationCallbacks {
   base::OnProgress on_progress;                               ///< after each finished reply
   std::function<bool(const TokenEvent&)> on_token;            ///< returns false to end this reply
@@ -78,6 +78,8 @@ struct GenerationCallbacks {
   /// A request that cannot be answered, and why. Given, the other requests go on and this one's responses stay as they were; without it
   /// the first such request ends the call with its UserError.
   std::function<void(std::size_t request, const std::string& reason)> on_failure = {};
+  /// False forgets each reply after on_response: for more of them than memory should hold.
+  bool keep_responses = true;
 };
 
 /// Whatever answers prompts: the local engine, or a server. Use one from one thread at a time.

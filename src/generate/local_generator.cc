@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <exception>
-#include <optional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -46,11 +46,11 @@ class Record final : public engine::Listener {
   void on_sample_end(std::int64_t sample, engine::SampleEnd end) override {
     auto& reply = reply_of(sample);
     reply.cut(end == engine::SampleEnd::kCancelled ? Finish::kCancelled : Finish::kLength);
-    auto& response = call_.results[prepared_.index].responses[static_cast<std::size_t>(sample)];
-    response = reply.take_response();
+    auto response = reply.take_response();
     replies_[static_cast<std::size_t>(sample)].reset();
     ++call_.finished;
     if (call_.callbacks.on_response && !call_.is_given_up) call_.callbacks.on_response(prepared_.index, sample, response);
+    if (call_.callbacks.keep_responses) call_.results[prepared_.index].responses[static_cast<std::size_t>(sample)] = std::move(response);
     call_.show_progress();
   }
 
@@ -66,13 +66,13 @@ class Record final : public engine::Listener {
  private:
   ReplyInProgress& reply_of(std::int64_t sample) {
     auto& reply = replies_[static_cast<std::size_t>(sample)];
-    if (!reply) reply.emplace(prepared_, sample, call_.model.tokenizer(), call_.format);
+    if (!reply) reply = std::make_unique<ReplyInProgress>(prepared_, sample, call_.model.tokenizer(), call_.format);
     return *reply;
   }
 
   Call& call_;
   PreparedRequest prepared_;
-  std::vector<std::optional<ReplyInProgress>> replies_;
+  std::vector<std::unique_ptr<ReplyInProgress>> replies_;  // those being written
   bool is_over_ = false;
   std::exception_ptr failure_;
 };
@@ -105,7 +105,7 @@ class EngineGenerator final : public LocalGenerator {
       while (!running.empty()) {
         DROVER_CHECK(engine_.step() || all_over(running), "The engine has nothing to do, but {} requests are not over", running.size());
         settle(call, running);
-        call.show_progress();
+        if (!running.empty()) call.show_progress();  // also where the caller can break off
       }
     } catch (...) {
       call.is_given_up = true;
@@ -134,7 +134,7 @@ class EngineGenerator final : public LocalGenerator {
     try {
       auto record = std::make_shared<Record>(call, prepare(request, index, *model_, format_.get()));
       call.results[index].prompt_ids = record->prepared().prompt;
-      call.results[index].responses.resize(static_cast<std::size_t>(request.num_responses));
+      if (call.callbacks.keep_responses) call.results[index].responses.resize(static_cast<std::size_t>(request.num_responses));
       const auto id = engine_.submit(engine_request(record->prepared()), record);
       call.total += request.num_responses;
       running.push_back({id, std::move(record)});

@@ -1,0 +1,199 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "chat/dialog_file.h"
+#include "chat/dialog_json.h"
+#include "cli/choose_format.h"
+#include "cli/commands.h"
+#include "cli/compute_type.h"
+#include "cli/interruption.h"
+#include "cli/json_output.h"
+#include "cli/model_path.h"
+#include "cli/progress_line.h"
+#include "cli/sampling_arguments.h"
+#include "generate/local_generator.h"
+#include "generate/sample_file.h"
+#include "model/model.h"
+#include "model/threads.h"
+
+namespace drover::cli {
+namespace {
+
+struct GenerateOptions {
+  std::string model, prompts, out, format, on_bad_row = "stop", dtype = "bf16", device = "cpu";
+  SamplingArguments sampling;
+  std::int64_t responses = 1;
+  std::int64_t max_sequences = 128;
+  double memory_gib = 2.0;
+  int threads = 0;
+  bool no_sharing = false;
+  bool json = false;
+};
+
+/// The prompts of a file, and the lines they stand in.
+struct Prompts {
+  std::vector<chat::Dialog> dialogs;
+  std::vector<std::int64_t> lines;
+};
+
+Prompts read_prompts(const GenerateOptions& options) {
+  Prompts prompts;
+  const auto bad_rows = options.on_bad_row == "skip" ? chat::OnBadRow::kSkip : chat::OnBadRow::kStop;
+  chat::for_each_dialog(options.prompts, {.on_bad_row = bad_rows, .ignored_keys = {}}, [&](std::int64_t line, chat::Dialog dialog) {
+    prompts.dialogs.push_back(std::move(dialog));
+    prompts.lines.push_back(line);
+  });
+  return prompts;
+}
+
+/// Names what samples of one file have in common. How many there are of each prompt and what only changes speed is left out, so that a
+/// later run can add samples.
+std::string run_name(const model::Model& model, const std::string& format, const Prompts& prompts, const engine::SamplingOptions& sampling,
+                     const GenerateOptions& options) {
+  base::FieldHasher hasher;
+  hasher.add(model.hash()).add(options.dtype).add(format).add(sampling.describe());
+  for (const auto& choice : options.sampling.choices) hasher.add(choice);
+  if (!options.sampling.json_schema.empty()) hasher.add(base::content_hash_of_file(options.sampling.json_schema));
+  hasher.add(std::int64_t{options.sampling.json_object});
+  for (std::size_t i = 0; i < prompts.dialogs.size(); ++i) hasher.add(prompts.lines[i]).add(chat::dialog_to_json(prompts.dialogs[i]).dump(-1, ' ', false, chat::Json::error_handler_t::replace));
+  return hasher.finish().hex().substr(0, 16);
+}
+
+/// The samples that are still to be drawn: for each prompt a request for each run of missing numbers.
+struct Work {
+  std::vector<generate::GenerationRequest> requests;
+  std::vector<std::int64_t> lines;  // of each request's prompt
+};
+
+Work missing_samples(const Prompts& prompts, const generate::SampleFile* file, const engine::SamplingOptions& sampling,
+                     const std::shared_ptr<const engine::TokenConstraint>& constraint, std::int64_t responses) {
+  Work work;
+  for (std::size_t i = 0; i < prompts.dialogs.size(); ++i) {
+    const auto line = prompts.lines[i];
+    if (file != nullptr && file->holds_failure(line)) continue;
+    for (std::int64_t sample = 0; sample < responses; ++sample) {
+      if (file != nullptr && file->holds(line, sample)) continue;
+      const auto first = sample;
+      while (sample + 1 < responses && !(file != nullptr && file->holds(line, sample + 1))) ++sample;
+      work.requests.push_back({.dialog = prompts.dialogs[i],
+                               .options = sampling,
+                               .num_responses = sample - first + 1,
+                               .constraint = constraint,
+                               .first_sample = first});
+      work.lines.push_back(line);
+    }
+  }
+  return work;
+}
+
+struct Summary {
+  std::int64_t prompts = 0, samples = 0, failed = 0;
+  engine::EngineStatistics engine;
+  double seconds = 0.0;
+
+  double decode_rate() const { return engine.decode_seconds > 0.0 ? static_cast<double>(engine.decoded_tokens) / engine.decode_seconds : 0.0; }
+  double whole_rate() const { return seconds > 0.0 ? static_cast<double>(engine.new_tokens) / seconds : 0.0; }
+
+  std::string json() const {
+    return nlohmann::ordered_json{{"prompts", prompts},
+                                  {"samples", samples},
+                                  {"failed", failed},
+                                  {"prompt_tokens", engine.prompt_tokens},
+                                  {"cached_tokens", engine.cached_tokens},
+                                  {"new_tokens", engine.new_tokens},
+                                  {"new_tokens_per_second", decode_rate()},
+                                  {"end_to_end_tokens_per_second", whole_rate()},
+                                  {"pages_peak", engine.pages_peak},
+                                  {"seconds", seconds}}
+        .dump();
+  }
+  std::string text() const {
+    auto line = fmt::format("{} samples of {} prompts: {} prompt tokens ({} cached), {} new tokens, {:.0f}/s decoding, {:.0f}/s end to end, {} pages at most, {:.1f} s",
+                            samples, prompts, engine.prompt_tokens, engine.cached_tokens, engine.new_tokens, decode_rate(), whole_rate(), engine.pages_peak, seconds);
+    return failed == 0 ? line : line + fmt::format("; {} prompts failed", failed);
+  }
+};
+
+base::ExitStatus generate_samples(const GenerateOptions& options) {
+  if (options.responses < 1) throw base::UserError("--responses {} is not possible: a prompt has at least 1.", options.responses);
+  if (!(options.memory_gib > 0.0 && options.memory_gib < 1e6)) throw base::UserError("--memory {} is not possible: give gibibytes, as --memory 2.", options.memory_gib);
+  model::use_threads(options.threads);
+  const auto prompts = read_prompts(options);
+  const auto path = model_path(options.model);
+  const auto format = choose_format(options.format, path);
+  const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
+  const auto sampling = options.sampling.options_for(model->tokenizer());
+  const auto constraint = options.sampling.constraint_for(model->tokenizer());
+  const auto run = run_name(*model, std::string(format->name()), prompts, sampling, options);
+  std::optional<generate::SampleFile> file;
+  if (!options.out.empty()) file.emplace(options.out, run);
+
+  const auto work = missing_samples(prompts, file ? &*file : nullptr, sampling, constraint, options.responses);
+  Summary summary{.prompts = static_cast<std::int64_t>(prompts.dialogs.size()), .samples = file ? file->num_samples() : 0, .engine = {}};
+  summary.failed = file ? file->num_failures() : 0;
+  if (file && summary.samples > 0 && !work.requests.empty()) fmt::print(stderr, "{} holds {} samples: going on.\n", options.out, summary.samples);
+
+  const auto generator = generate::make_local_generator(
+      model, format,
+      {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing});
+  ProgressLine progress;
+  generate::GenerationCallbacks callbacks;
+  callbacks.keep_responses = false;
+  callbacks.on_progress = progress.on_progress();
+  callbacks.on_response = [&](std::size_t request, std::int64_t response, const generate::Response& reply) {
+    const auto sample = work.requests[request].first_sample + response;
+    ++summary.samples;
+    if (file) file->record(work.lines[request], sample, reply);
+    else write_output(generate::sample_line(work.lines[request], sample, reply, run) + "\n");
+  };
+  callbacks.on_failure = [&](std::size_t request, const std::string& reason) {
+    ++summary.failed;
+    progress.clear();
+    fmt::print(stderr, "{}, line {}: {}\n", options.prompts, work.lines[request], reason);
+    if (file) file->record_failure(work.lines[request], reason);
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  generator->generate(work.requests, callbacks);
+  if (file) file->sync();
+  summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  summary.engine = generator->statistics();
+  progress.clear();
+  const auto line = (options.json ? summary.json() : summary.text()) + "\n";
+  if (file) write_output(line);
+  else fmt::print(stderr, "{}", line);
+  return summary.failed == 0 ? base::ExitStatus::kDone : base::ExitStatus::kUserInput;
+}
+
+}  // namespace
+
+void add_generate_command(const Commands& commands) {
+  const auto options = std::make_shared<GenerateOptions>();
+  CLI::App& command = commands.add("generate", "Samples replies to a file of prompts; the same command goes on after an interruption",
+                                   "drover generate smollm2-135m-instruct docs/examples/prompts.jsonl --responses 4 --max-tokens 64 -o samples.jsonl", options,
+                                   generate_samples);
+  command.add_option("MODEL", options->model, "model folder, .gguf file or short name")->required();
+  command.add_option("PROMPTS", options->prompts, "JSONL file of dialogs that end with the message to answer; - is standard input")->required();
+  command.add_option("-o,--out", options->out, "file of samples (JSONL); without it they go to standard output");
+  command.add_option("-n,--responses", options->responses, "samples of each prompt")->capture_default_str();
+  add_sampling_options(command, options->sampling);
+  command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();
+  command.add_option("--memory", options->memory_gib, "gibibytes for keys and values")->capture_default_str();
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  command.add_flag("--no-sharing", options->no_sharing, "compute every sample's prompt apart (to measure what sharing saves)");
+  command.add_option("--on-bad-row", options->on_bad_row, "stop or skip")->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
+  command.add_flag("--json", options->json, "print the summary as JSON");
+  add_dtype_option(command, options->dtype);
+  command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
+  command.add_option("--device", options->device, "cpu, cuda, cuda:1")->capture_default_str();
+}
+
+}  // namespace drover::cli

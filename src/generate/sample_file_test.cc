@@ -1,0 +1,103 @@
+#include "generate/sample_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace drover::generate {
+namespace {
+
+using testing::HasSubstr;
+
+class SampleFiles : public testing::Test {
+ protected:
+  SampleFiles() {
+    std::string name = (std::filesystem::temp_directory_path() / "drover_samples_XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    path_ = folder_ / "samples.jsonl";
+  }
+  ~SampleFiles() override { std::filesystem::remove_all(folder_); }
+
+  static Response reply(const std::string& text) {
+    Response response{.ids = {text::TokenId{5}, text::TokenId{6}}, .log_probs = {-0.5F, -1.0F}, .sampled_log_probs = {-0.25F, 0.0F}, .finish = Finish::kTerminator, .reply = {}, .text = text};
+    response.reply.messages.push_back({.sender = chat::Sender::kAssistant, .content = text});
+    return response;
+  }
+  std::string refusal(const std::string& run) const {
+    try {
+      SampleFile file(path_, run);
+    } catch (const base::UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+
+  std::filesystem::path folder_, path_;
+};
+
+TEST_F(SampleFiles, AreReadBackByTheSameRun) {
+  {
+    SampleFile file(path_, "a");
+    file.record(1, 0, reply("x"));
+    file.record(2, 3, reply("caf\xC3"));  // half a character
+    file.record_failure(4, "too long");
+  }
+  const SampleFile again(path_, "a");
+  EXPECT_TRUE(again.holds(1, 0));
+  EXPECT_TRUE(again.holds(2, 3));
+  EXPECT_FALSE(again.holds(2, 0));
+  EXPECT_TRUE(again.holds_failure(4));
+  EXPECT_EQ(again.num_samples(), 2);
+}
+
+TEST_F(SampleFiles, HoldIdsAndLogProbabilitiesOfEachSample) {
+  { SampleFile(path_, "a").record(7, 1, reply("x")); }
+  const auto row = nlohmann::json::parse(base::read_file(path_));
+  EXPECT_EQ(row["prompt"], 7);
+  EXPECT_EQ(row["sample"], 1);
+  EXPECT_EQ(row["ids"], nlohmann::json({5, 6}));
+  EXPECT_EQ(row["logprobs"], nlohmann::json({-0.5, -1.0}));
+  EXPECT_EQ(row["messages"][0]["content"], "x");
+  EXPECT_EQ(row["finish"], "terminator");
+}
+
+TEST_F(SampleFiles, ForgetTheLineThatAKillCutAndNothingElse) {
+  {
+    SampleFile file(path_, "a");
+    file.record(1, 0, reply("x"));
+    file.record(1, 1, reply("y"));
+  }
+  const auto whole = base::read_file(path_);
+  const auto first = whole.find('\n') + 1;
+  for (std::size_t cut = first; cut < whole.size(); cut += 7) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << whole.substr(0, cut);
+    SampleFile file(path_, "a");
+    EXPECT_TRUE(file.holds(1, 0));
+    EXPECT_FALSE(file.holds(1, 1)) << cut;
+    file.record(1, 1, reply("y"));
+    EXPECT_EQ(base::read_file(path_), whole) << cut;
+  }
+}
+
+TEST_F(SampleFiles, OfAnotherRunOrKindAreRefusedAndLeftAlone) {
+  { SampleFile(path_, "a").record(1, 0, reply("x")); }
+  const auto before = base::read_file(path_);
+  EXPECT_THAT(refusal("b"), HasSubstr("line 1: these samples come from another model"));
+  EXPECT_EQ(base::read_file(path_), before);
+  std::ofstream(path_, std::ios::trunc) << "{\"messages\": []}\n";
+  EXPECT_THAT(refusal("a"), HasSubstr("not a file of samples"));
+}
+
+TEST_F(SampleFiles, AreWrittenByOneRunAtATime) {
+  const SampleFile file(path_, "a");
+  EXPECT_THAT(refusal("a"), HasSubstr("another run"));
+}
+
+}  // namespace
+}  // namespace drover::generate
