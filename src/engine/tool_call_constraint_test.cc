@@ -86,7 +86,7 @@ TEST(ToolCallConstraint, RefusesFunctionsThatCannotBeCalled) {
     return std::string("accepted");
   };
   EXPECT_THAT(refusal({}), testing::HasSubstr("no function"));
-  EXPECT_THAT(refusal({{"f", {}}, {"f", {}}}), testing::HasSubstr("named \"f\""));
+  EXPECT_THAT(refusal({{.name = "f"}, {.name = "f"}}), testing::HasSubstr("named \"f\""));
   EXPECT_THAT(refusal({{"f", Json::parse(R"({"type": "string"})")}}), testing::HasSubstr("type object"));
   EXPECT_THAT(refusal({{"f", Json::parse(R"({"properties": {"a": {"not": {}}}})")}}), testing::HasSubstr("#/f/properties/a"));
 }
