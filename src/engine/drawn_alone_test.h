@@ -25,14 +25,16 @@ inline Reply drawn_alone(const FakePagedModel& model, const SampleRequest& reque
   const auto constraint = request.constraint ? request.constraint->copy() : nullptr;
   SampleChance chance(options.seed, request.prompt, request.first_sample + sample_index);
   Reply reply;
-  while (static_cast<std::int64_t>(reply.tokens.size()) < options.max_tokens && static_cast<std::int64_t>(sequence.size()) < model.max_positions()) {
+  while (static_cast<std::int64_t>(reply.tokens.size()) < options.max_tokens &&
+         static_cast<std::int64_t>(sequence.size()) < model.max_positions()) {
     const auto position = static_cast<std::int64_t>(reply.tokens.size());
     SamplingContext context{.seen = sequence, .prompt_tokens = request.prompt.size()};
     if (position < options.min_tokens) context.banned = stop;
     TokenMask mask(model.vocab_size());
     if (constraint) {
       constraint->insert_allowed(mask);
-      const bool only_ends = std::all_of(mask.words().begin(), mask.words().end(), [](std::uint64_t word) { return word == 0; });
+      const bool only_ends =
+          std::all_of(mask.words().begin(), mask.words().end(), [](std::uint64_t word) { return word == 0; });
       if (only_ends && stop.empty()) {
         reply.end = SampleEnd::kStopId;
         return reply;
@@ -43,7 +45,8 @@ inline Reply drawn_alone(const FakePagedModel& model, const SampleRequest& reque
       }
       context.allowed = &mask;
     }
-    reply.tokens.push_back(sample(model.outputs_after(model.state_after(sequence)), options, context, chance.at(position)));
+    reply.tokens.push_back(
+        sample(model.outputs_after(model.state_after(sequence)), options, context, chance.at(position)));
     const auto id = reply.tokens.back().id;
     sequence.push_back(id);
     if (std::find(stop.begin(), stop.end(), id) != stop.end()) {
@@ -65,7 +68,8 @@ inline void expect_start_of(const std::vector<SampledToken>& actual, const std::
   }
 }
 
-/// Replies of `length` tokens at most that go up by one each time, from any start, and may end from the second token on.
+/// Replies of `length` tokens at most that go up by one each time, from any start, and may end from the second token
+/// on.
 class RisingConstraint : public TokenConstraint {
  public:
   RisingConstraint(std::int64_t vocab_size, int length) : vocab_size_(vocab_size), left_(length) {}

@@ -1,17 +1,16 @@
 #include "engine/engine.h"
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
-#include <variant>
 
 #include "base/error.h"
 #include "engine/memory_budget.h"
 #include "engine/next_token.h"
 #include "engine/page_pool.h"
 #include "engine/prefix_cache.h"
+#include "engine/request_rules.h"
 #include "engine/scheduler.h"
 
 namespace drover::engine {
@@ -20,22 +19,20 @@ namespace {
 using base::UserError;
 using State = Sequence::State;
 
-/// How long wait_for_work() waits for bytes of other engines before the engine tries again: nothing depends on being told.
+/// How long wait_for_work() waits for bytes of other engines before the engine tries again: nothing depends on being
+/// told.
 constexpr auto kRetry = std::chrono::milliseconds(20);
 
 std::int64_t length(const std::vector<text::TokenId>& tokens) { return static_cast<std::int64_t>(tokens.size()); }
 
-void refuse_unknown(text::TokenId id, const char* where, std::int64_t vocab_size) {
-  const auto number = text::to_int(id);
-  if (number < 0 || number >= vocab_size) throw UserError("{} holds token {}, but the model knows tokens 0 to {}.", where, number, vocab_size - 1);
-}
-
 }  // namespace
 
 void EngineOptions::validate() const {
-  if (!budget && memory_bytes < 1) throw UserError("memory_bytes = {} is not possible: pages need memory.", memory_bytes);
+  if (!budget && memory_bytes < 1)
+    throw UserError("memory_bytes = {} is not possible: pages need memory.", memory_bytes);
   if (max_sequences < 1) throw UserError("max_sequences = {} is not possible: it must be at least 1.", max_sequences);
-  if (tokens_per_step < 1) throw UserError("tokens_per_step = {} is not possible: it must be at least 1.", tokens_per_step);
+  if (tokens_per_step < 1)
+    throw UserError("tokens_per_step = {} is not possible: it must be at least 1.", tokens_per_step);
 }
 
 class Engine::Implementation final : public MemoryBudget::Member {
@@ -50,8 +47,7 @@ class Engine::Implementation final : public MemoryBudget::Member {
   void wake();
   EngineStatistics statistics() const;
 
-  void validate(const SampleRequest& request) const;
-  void validate(const OutputRequest& request) const;
+  const PagedModel& model() const { return *model_; }
 
   std::int64_t discardable_bytes() const override { return pool_.cached() * pool_.bytes_per_page(); }
   void discard_for_another(std::int64_t bytes) override;
@@ -67,7 +63,6 @@ class Engine::Implementation final : public MemoryBudget::Member {
     std::exception_ptr failure;
   };
 
-  void refuse_tokens(const std::vector<text::TokenId>& tokens) const;
   void refuse_too_large(const RunningRequest& request) const;
   bool take_messages();
   bool compute_step();
@@ -108,7 +103,7 @@ class Engine::Implementation final : public MemoryBudget::Member {
   std::vector<RequestId> cancellations_;
   std::uint64_t last_id_ = 0;
   bool is_woken_ = false;
-  bool can_go_on_ = false;       // the last step did something, and more is left
+  bool can_go_on_ = false;  // the last step did something, and more is left
   bool waits_for_bytes_ = false;
   EngineStatistics published_;
 };
@@ -121,7 +116,8 @@ Engine::Implementation::Implementation(std::shared_ptr<PagedModel> model, const 
       cache_(pool_, model_->page_tokens()),
       scheduler_(*model_, options_, *budget_, *this, pool_, cache_) {
   if (pool_.capacity() < 1) {
-    throw UserError("{} bytes of memory do not hold one page of {} bytes. Give the engine more memory.", budget_->bytes(), model_->bytes_per_page());
+    throw UserError("{} bytes of memory do not hold one page of {} bytes. Give the engine more memory.",
+                    budget_->bytes(), model_->bytes_per_page());
   }
   model_->reserve_pages(pool_.capacity());
   draw_one_ = [this](std::int64_t index) {
@@ -152,45 +148,13 @@ RequestId Engine::Implementation::submit(std::unique_ptr<RunningRequest> request
   return id;
 }
 
-void Engine::Implementation::refuse_tokens(const std::vector<text::TokenId>& tokens) const {
-  if (tokens.empty()) throw UserError("The prompt is empty: there is nothing to continue.");
-  for (const auto id : tokens) refuse_unknown(id, "The prompt", model_->vocab_size());
-}
-
-void Engine::Implementation::validate(const SampleRequest& request) const {
-  refuse_tokens(request.prompt);
-  request.options.validate();
-  if (model_->output_width() != model_->vocab_size()) {
-    throw UserError("The model has a head of {} labels, not one of language: it gives scores, but continues no prompts.", model_->output_width());
-  }
-  if (length(request.prompt) >= model_->max_positions()) {
-    throw UserError("The prompt has {} tokens, but the model has {} positions: none is left for a reply. Shorten the prompt.", request.prompt.size(),
-                    model_->max_positions());
-  }
-  if (request.num_samples < 1) throw UserError("num_samples = {} is not possible: it must be at least 1.", request.num_samples);
-  if (request.first_sample < 0) throw UserError("first_sample = {} is not possible: samples are numbered from 0.", request.first_sample);
-  for (const auto id : request.options.stop_ids) refuse_unknown(id, "stop_ids", model_->vocab_size());
-  for (const auto& bias : request.options.logit_bias) refuse_unknown(bias.id, "logit_bias", model_->vocab_size());
-  if (forbids_every_token(request.options, model_->vocab_size())) {
-    throw UserError("logit_bias and min_tokens together forbid all {} tokens: allow some of them.", model_->vocab_size());
-  }
-}
-
-void Engine::Implementation::validate(const OutputRequest& request) const {
-  refuse_tokens(request.tokens);
-  if (length(request.tokens) > model_->max_positions()) {
-    throw UserError("The text has {} tokens, but the model has {} positions. Shorten it.", request.tokens.size(), model_->max_positions());
-  }
-  if (request.first_output < 0 || request.first_output >= length(request.tokens)) {
-    throw UserError("first_output = {} is not possible: the text has positions 0 to {}.", request.first_output, request.tokens.size() - 1);
-  }
-}
-
 void Engine::Implementation::refuse_too_large(const RunningRequest& request) const {
   const auto pages = scheduler_.most_pages_of(request);
   if (pages > pool_.capacity()) {
-    throw UserError("The request may need {} pages of {} tokens, but the memory of {} bytes holds {}. Lower max_tokens, or give the engine more memory.",
-                    pages, model_->page_tokens(), budget_->bytes(), pool_.capacity());
+    throw UserError(
+        "The request may need {} pages of {} tokens, but the memory of {} bytes holds {}. Lower max_tokens, or give "
+        "the engine more memory.",
+        pages, model_->page_tokens(), budget_->bytes(), pool_.capacity());
   }
 }
 
@@ -250,8 +214,8 @@ void Engine::Implementation::check() const {
   pool_.check();
   cache_.check();
   scheduler_.check();
-  DROVER_CHECK(!requests_.empty() || pool_.in_use() + pool_.reserved() == 0, "{} pages are in use and {} reserved, but there are no requests",
-               pool_.in_use(), pool_.reserved());
+  DROVER_CHECK(!requests_.empty() || pool_.in_use() + pool_.reserved() == 0,
+               "{} pages are in use and {} reserved, but there are no requests", pool_.in_use(), pool_.reserved());
 }
 
 // ---- Memory that other engines need
@@ -363,7 +327,8 @@ void Engine::Implementation::hand_out_outputs(Sequence& sequence) {
 bool Engine::Implementation::draw() {
   draws_.clear();
   for (const auto& sequence : scheduler_.running()) {
-    if (sequence->state == State::kDecoding && sequence->outputs != nullptr) draws_.push_back({sequence.get(), std::nullopt, nullptr});
+    if (sequence->state == State::kDecoding && sequence->outputs != nullptr)
+      draws_.push_back({sequence.get(), std::nullopt, nullptr});
   }
   if (draws_.empty()) return false;
   while (masks_.size() < draws_.size()) masks_.emplace_back(model_->vocab_size());
@@ -449,7 +414,7 @@ Engine::Engine(std::shared_ptr<PagedModel> model, const EngineOptions& options)
 Engine::~Engine() = default;
 
 RequestId Engine::submit(SampleRequest request, std::shared_ptr<Listener> listener) {
-  implementation_->validate(request);
+  refuse_impossible(request, implementation_->model());
   auto running = std::make_unique<RunningRequest>();
   running->listener = std::move(listener);
   running->tokens = std::move(request.prompt);
@@ -461,7 +426,7 @@ RequestId Engine::submit(SampleRequest request, std::shared_ptr<Listener> listen
 }
 
 RequestId Engine::submit(OutputRequest request, std::shared_ptr<Listener> listener) {
-  implementation_->validate(request);
+  refuse_impossible(request, implementation_->model());
   auto running = std::make_unique<RunningRequest>();
   running->listener = std::move(listener);
   running->tokens = std::move(request.tokens);

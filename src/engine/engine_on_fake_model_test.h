@@ -21,7 +21,8 @@ inline std::vector<text::TokenId> counting(int count, int first = 0) {
 
 /// An engine on a fake model with pages of 4 tokens, and room for a number of pages.
 struct EngineOnFakeModel {
-  explicit EngineOnFakeModel(std::int64_t pages = 100, EngineOptions options = {}, const FakePagedModel::Shape& shape = {})
+  explicit EngineOnFakeModel(std::int64_t pages = 100, EngineOptions options = {},
+                             const FakePagedModel::Shape& shape = {})
       : model(std::make_shared<FakePagedModel>(shape)) {
     options.memory_bytes = pages * shape.bytes_per_page;
     options.check_each_step = true;

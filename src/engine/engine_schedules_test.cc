@@ -39,11 +39,12 @@ class Schedule {
     num_pages_ = number(4, chance(0.5) ? 12 : 60);
     budget_ = std::make_shared<MemoryBudget>(num_pages_ * kBytes);
     for (int i = 0; i < (is_shared ? 2 : 1); ++i) {
-      models_.push_back(std::make_shared<FakePagedModel>(FakePagedModel::Shape{.page_tokens = page_tokens,
-                                                                               .max_positions = number(8, 50),
-                                                                               .vocab_size = 6,
-                                                                               .bytes_per_page = kBytes,
-                                                                               .weights = 7 + static_cast<std::uint64_t>(i)}));
+      models_.push_back(
+          std::make_shared<FakePagedModel>(FakePagedModel::Shape{.page_tokens = page_tokens,
+                                                                 .max_positions = number(8, 50),
+                                                                 .vocab_size = 6,
+                                                                 .bytes_per_page = kBytes,
+                                                                 .weights = 7 + static_cast<std::uint64_t>(i)}));
       engines_.push_back(std::make_unique<Engine>(models_.back(), EngineOptions{.budget = budget_,
                                                                                 .max_sequences = number(1, 9),
                                                                                 .tokens_per_step = number(1, 30),
@@ -71,7 +72,8 @@ class Schedule {
         submit(make_job());
         --arrivals;
       }
-      if (has_cancellations_ && chance(0.05) && !jobs_.empty()) cancel(jobs_[static_cast<std::size_t>(number(0, std::ssize(jobs_) - 1))]);
+      if (has_cancellations_ && chance(0.05) && !jobs_.empty())
+        cancel(jobs_[static_cast<std::size_t>(number(0, std::ssize(jobs_) - 1))]);
       bool worked = false;
       for (auto& engine : engines_) worked = engine->step() || worked;
       idle = worked || arrivals > 0 ? 0 : idle + 1;
@@ -94,12 +96,15 @@ class Schedule {
  private:
   static constexpr std::int64_t kBytes = 100;
 
-  std::int64_t number(std::int64_t least, std::int64_t most) { return std::uniform_int_distribution<std::int64_t>(least, most)(random_); }
+  std::int64_t number(std::int64_t least, std::int64_t most) {
+    return std::uniform_int_distribution<std::int64_t>(least, most)(random_);
+  }
   bool chance(double probability) { return std::bernoulli_distribution(probability)(random_); }
 
   /// Few kinds of tokens and beginnings, so that prompts agree in many places.
   void add_tokens(std::vector<TokenId>& tokens, std::int64_t count) {
-    for (std::int64_t i = 0; i < count; ++i) tokens.push_back(TokenId{static_cast<std::int32_t>(chance(0.7) ? 1 : number(0, 5))});
+    for (std::int64_t i = 0; i < count; ++i)
+      tokens.push_back(TokenId{static_cast<std::int32_t>(chance(0.7) ? 1 : number(0, 5))});
   }
 
   std::vector<TokenId> make_prompt() {
@@ -146,7 +151,9 @@ class Schedule {
     const auto when = number(1, 8);
     if (has_early_ends_ && chance(0.3)) {
       const bool all = chance(0.5);
-      job.listener->when_token = [=](std::int64_t sample, std::int64_t count) { return count < when || (!all && sample % 2 == 0); };
+      job.listener->when_token = [=](std::int64_t sample, std::int64_t count) {
+        return count < when || (!all && sample % 2 == 0);
+      };
     } else if (has_cancellations_ && chance(0.2)) {
       job.may_throw = true;
       job.listener->when_token = [=](std::int64_t, std::int64_t count) {
@@ -171,8 +178,10 @@ class Schedule {
   void submit(Job job) {
     const auto& model = *models_[job.engine];
     const auto given = job.wants_outputs() ? std::ssize(job.output.tokens) : std::ssize(job.request.prompt);
-    const auto longest = job.wants_outputs() ? given : std::min(given + job.request.options.max_tokens, model.max_positions());
-    const bool fits = longest <= num_pages_ * model.page_tokens() && (job.wants_outputs() ? given <= model.max_positions() : given < model.max_positions());
+    const auto longest =
+        job.wants_outputs() ? given : std::min(given + job.request.options.max_tokens, model.max_positions());
+    const bool fits = longest <= num_pages_ * model.page_tokens() &&
+                      (job.wants_outputs() ? given <= model.max_positions() : given < model.max_positions());
     auto& engine = *engines_[job.engine];
     if (!fits) {
       if (job.wants_outputs()) {
@@ -196,7 +205,8 @@ class Schedule {
     ASSERT_TRUE(heard.is_over);
     const auto failure = heard.failure_text();
     if (!failure.empty()) {
-      EXPECT_TRUE((failure == kListenerThrew && job.may_throw) || (failure == kModelThrew && models_failed_)) << failure;
+      EXPECT_TRUE((failure == kListenerThrew && job.may_throw) || (failure == kModelThrew && models_failed_))
+          << failure;
     }
     if (job.wants_outputs()) {
       check_outputs(job, failure.empty());
@@ -212,7 +222,8 @@ class Schedule {
     }
     for (const auto& [position, output] : job.listener->outputs) {
       ASSERT_GE(position, job.output.first_output);
-      EXPECT_EQ(output, model.outputs_after(model.state_after(std::span(job.output.tokens).first(static_cast<std::size_t>(position) + 1))));
+      EXPECT_EQ(output, model.outputs_after(model.state_after(
+                            std::span(job.output.tokens).first(static_cast<std::size_t>(position) + 1))));
     }
   }
 

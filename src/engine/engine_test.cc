@@ -26,7 +26,8 @@ std::vector<TokenId> reply_of(const RecordingListener& listener) {
 
 TEST(Engine, SamplesAreThoseThatTheSequenceAloneWouldGive) {
   EngineOnFakeModel made;
-  const SampleRequest request{.prompt = counting(10), .options = {.max_tokens = 9, .seed = 5}, .num_samples = 6, .first_sample = 3};
+  const SampleRequest request{
+      .prompt = counting(10), .options = {.max_tokens = 9, .seed = 5}, .num_samples = 6, .first_sample = 3};
   made.expect_as_if_alone(request, *made.answer(request));
 }
 
@@ -147,7 +148,8 @@ TEST(Engine, ALongTextHandsOutItsOutputsInPieces) {
 
 TEST(Engine, AStopIdIsReportedAndEndsTheSample) {
   EngineOnFakeModel made;
-  SampleRequest request{.prompt = counting(6), .options = {.max_tokens = 30, .stop_ids = {TokenId{4}, TokenId{7}}}, .num_samples = 20};
+  SampleRequest request{
+      .prompt = counting(6), .options = {.max_tokens = 30, .stop_ids = {TokenId{4}, TokenId{7}}}, .num_samples = 20};
   const auto listener = made.answer(request);
   made.expect_as_if_alone(request, *listener);
   std::size_t stopped = 0;
@@ -177,7 +179,8 @@ TEST(Engine, TheLastPositionEndsASample) {
 
 TEST(Engine, AListenerEndsOneSampleAndTheOthersGoOn) {
   EngineOnFakeModel made;
-  const auto listener = made.submit(SampleRequest{.prompt = counting(5), .options = {.max_tokens = 7}, .num_samples = 2});
+  const auto listener =
+      made.submit(SampleRequest{.prompt = counting(5), .options = {.max_tokens = 7}, .num_samples = 2});
   listener->when_token = [](std::int64_t sample, std::int64_t count) { return sample != 0 || count < 3; };
   made.run();
   EXPECT_EQ(listener->samples.at(0).size(), 3U);
@@ -188,7 +191,8 @@ TEST(Engine, AListenerEndsOneSampleAndTheOthersGoOn) {
 
 TEST(Engine, ACancelledRequestHearsOfTheEndOfEachOfItsSamples) {
   EngineOnFakeModel made(100, {.max_sequences = 2});
-  const auto listener = made.submit(SampleRequest{.prompt = counting(5), .options = {.max_tokens = 50}, .num_samples = 4});
+  const auto listener =
+      made.submit(SampleRequest{.prompt = counting(5), .options = {.max_tokens = 50}, .num_samples = 4});
   const auto id = made.last_id;
   const SampleRequest other{.prompt = counting(5, 3), .options = {.max_tokens = 4}};
   const auto other_listener = made.submit(other);
@@ -209,14 +213,16 @@ TEST(Engine, ACancelledRequestHearsOfTheEndOfEachOfItsSamples) {
 
 TEST(Engine, AConstraintHoldsAndEndsWithAStopIdOrWithoutAny) {
   EngineOnFakeModel made;
-  SampleRequest request{.prompt = counting(6), .options = {.max_tokens = 20, .stop_ids = {TokenId{0}}}, .num_samples = 6};
+  SampleRequest request{
+      .prompt = counting(6), .options = {.max_tokens = 20, .stop_ids = {TokenId{0}}}, .num_samples = 6};
   request.constraint = std::make_shared<RisingConstraint>(11, 5);
   auto listener = made.answer(request);
   made.expect_as_if_alone(request, *listener);
   for (const auto& [sample, tokens] : listener->samples) {
     ASSERT_LE(tokens.size(), 6U);
     EXPECT_EQ(tokens.back().id, TokenId{0});
-    for (std::size_t i = 1; i + 1 < tokens.size(); ++i) EXPECT_EQ(text::to_int(tokens[i].id), text::to_int(tokens[i - 1].id) % 10 + 1);
+    for (std::size_t i = 1; i + 1 < tokens.size(); ++i)
+      EXPECT_EQ(text::to_int(tokens[i].id), text::to_int(tokens[i - 1].id) % 10 + 1);
   }
   request.options.stop_ids.clear();
   listener = made.answer(request);
@@ -226,7 +232,8 @@ TEST(Engine, AConstraintHoldsAndEndsWithAStopIdOrWithoutAny) {
   }
   request.options = {.max_tokens = 20, .min_tokens = 15, .stop_ids = {TokenId{0}}};
   listener = made.answer(request);
-  for (const auto& [sample, tokens] : listener->samples) EXPECT_EQ(tokens.size(), 6U) << "the constraint is stronger than min_tokens";
+  for (const auto& [sample, tokens] : listener->samples)
+    EXPECT_EQ(tokens.size(), 6U) << "the constraint is stronger than min_tokens";
 }
 
 // ---- Failures
@@ -278,7 +285,9 @@ TEST(Engine, DamagedWeightsFailTheRequestThatMeetsThem) {
   const auto damaged = std::make_shared<RecordingListener>();
   const auto whole = std::make_shared<RecordingListener>();
   engine.submit(SampleRequest{.prompt = {TokenId{1}, TokenId{10}}, .options = {.max_tokens = 2}}, damaged);
-  engine.submit(SampleRequest{.prompt = {TokenId{1}, TokenId{2}}, .options = {.logit_bias = {{TokenId{10}, -INFINITY}}, .max_tokens = 2}}, whole);
+  engine.submit(SampleRequest{.prompt = {TokenId{1}, TokenId{2}},
+                              .options = {.logit_bias = {{TokenId{10}, -INFINITY}}, .max_tokens = 2}},
+                whole);
   while (engine.step()) {
   }
   EXPECT_THAT(damaged->failure_text(), HasSubstr("token 4 the logit nan"));
@@ -298,17 +307,21 @@ TEST(Engine, RefusesWhatCanNeverRun) {
   };
   EXPECT_THAT(message(SampleRequest{}), HasSubstr("empty"));
   EXPECT_THAT(message(OutputRequest{}), HasSubstr("empty"));
-  EXPECT_THAT(message(SampleRequest{.prompt = {TokenId{11}}}), HasSubstr("token 11, but the model knows tokens 0 to 10"));
+  EXPECT_THAT(message(SampleRequest{.prompt = {TokenId{11}}}),
+              HasSubstr("token 11, but the model knows tokens 0 to 10"));
   EXPECT_THAT(message(SampleRequest{.prompt = {TokenId{-1}}}), HasSubstr("token -1"));
   EXPECT_THAT(message(SampleRequest{.prompt = counting(40)}), HasSubstr("40 positions"));
   EXPECT_THAT(message(OutputRequest{.tokens = counting(41)}), HasSubstr("40 positions"));
   EXPECT_THAT(message(OutputRequest{.tokens = counting(4), .first_output = 4}), HasSubstr("first_output = 4"));
   EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.max_tokens = 0}}), HasSubstr("max_tokens = 0"));
-  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.stop_ids = {TokenId{99}}}}), HasSubstr("stop_ids holds token 99"));
-  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.logit_bias = {{TokenId{99}, 1.0}}}}), HasSubstr("logit_bias holds token 99"));
+  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.stop_ids = {TokenId{99}}}}),
+              HasSubstr("stop_ids holds token 99"));
+  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.logit_bias = {{TokenId{99}, 1.0}}}}),
+              HasSubstr("logit_bias holds token 99"));
   EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .num_samples = 0}), HasSubstr("num_samples = 0"));
   EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .first_sample = -1}), HasSubstr("first_sample = -1"));
-  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.max_tokens = 17}}), HasSubstr("6 pages of 4 tokens"));
+  EXPECT_THAT(message(SampleRequest{.prompt = counting(4), .options = {.max_tokens = 17}}),
+              HasSubstr("6 pages of 4 tokens"));
   EXPECT_EQ(message(SampleRequest{.prompt = counting(4), .options = {.max_tokens = 16}}), "accepted");
   EXPECT_EQ(message(OutputRequest{.tokens = counting(20)}), "accepted");
   made.run();

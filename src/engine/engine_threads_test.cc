@@ -1,4 +1,5 @@
-// Threads that submit, cancel and wake while others step: made for ThreadSanitizer (scripts/test --fuzz runs it so), cheap without.
+// Threads that submit, cancel and wake while others step: made for ThreadSanitizer (scripts/test --fuzz runs it so),
+// cheap without.
 #include <gtest/gtest.h>
 
 #include <future>
@@ -33,7 +34,8 @@ class SteppedEngine {
  public:
   SteppedEngine(std::shared_ptr<MemoryBudget> budget, std::uint64_t weights)
       : model(std::make_shared<ThreadedModel>(FakePagedModel::Shape{.weights = weights})),
-        engine(model, {.budget = std::move(budget), .max_sequences = 6, .tokens_per_step = 16, .check_each_step = true}),
+        engine(model,
+               {.budget = std::move(budget), .max_sequences = 6, .tokens_per_step = 16, .check_each_step = true}),
         thread_([this] {
           while (!is_done_) {
             if (!engine.step()) engine.wait_for_work();
@@ -56,10 +58,13 @@ class SteppedEngine {
 /// Submits requests one after the other, cancels some, and checks what came.
 void use(SteppedEngine& stepped, std::uint64_t seed) {
   std::mt19937_64 random(seed);
-  const auto number = [&](std::int64_t least, std::int64_t most) { return std::uniform_int_distribution<std::int64_t>(least, most)(random); };
+  const auto number = [&](std::int64_t least, std::int64_t most) {
+    return std::uniform_int_distribution<std::int64_t>(least, most)(random);
+  };
   for (int i = 0; i < 25; ++i) {
     SampleRequest request{.options = {.max_tokens = number(1, 12), .seed = seed}, .num_samples = number(1, 3)};
-    for (auto left = number(1, 14); left > 0; --left) request.prompt.push_back(TokenId{static_cast<std::int32_t>(number(0, 1))});
+    for (auto left = number(1, 14); left > 0; --left)
+      request.prompt.push_back(TokenId{static_cast<std::int32_t>(number(0, 1))});
     const auto listener = std::make_shared<RecordingListener>();
     const auto over = std::make_shared<std::promise<void>>();
     listener->when_over = [over] { over->set_value(); };
@@ -91,7 +96,8 @@ TEST(EngineThreads, TwoEnginesOnTwoThreadsShareABudget) {
   SteppedEngine first(budget, 1);
   SteppedEngine second(budget, 2);
   std::vector<std::thread> users;
-  for (std::uint64_t seed = 0; seed < 4; ++seed) users.emplace_back([&, seed] { use(seed % 2 == 0 ? first : second, seed); });
+  for (std::uint64_t seed = 0; seed < 4; ++seed)
+    users.emplace_back([&, seed] { use(seed % 2 == 0 ? first : second, seed); });
   for (auto& user : users) user.join();
 }
 

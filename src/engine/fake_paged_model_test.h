@@ -13,9 +13,9 @@
 
 namespace drover::engine {
 
-/// A model whose outputs are a hash of the whole sequence. Its pages hold, for each token, the token and the hash of all tokens up to
-/// it, and a forward pass reads both through the pages: a wrong page, a page that was given away too early, one that was written while
-/// others read it, or a position that nobody computed is an error at once.
+/// A model whose outputs are a hash of the whole sequence. Its pages hold, for each token, the token and the hash of
+/// all tokens up to it, and a forward pass reads both through the pages: a wrong page, a page that was given away too
+/// early, one that was written while others read it, or a position that nobody computed is an error at once.
 class FakePagedModel : public PagedModel {
  public:
   struct Shape {
@@ -56,7 +56,9 @@ class FakePagedModel : public PagedModel {
   std::int64_t bytes_per_page() const override { return shape_.bytes_per_page; }
   std::int64_t max_positions() const override { return shape_.max_positions; }
   std::int64_t vocab_size() const override { return shape_.vocab_size; }
-  std::int64_t output_width() const override { return shape_.output_width > 0 ? shape_.output_width : shape_.vocab_size; }
+  std::int64_t output_width() const override {
+    return shape_.output_width > 0 ? shape_.output_width : shape_.vocab_size;
+  }
 
   void reserve_pages(std::int64_t count) override {
     DROVER_CHECK(num_pages_ == 0, "Pages are reserved twice");
@@ -140,7 +142,8 @@ class FakePagedModel : public PagedModel {
     for (const auto& writer : chunks) {
       const auto end = writer.begin + static_cast<std::int64_t>(writer.tokens.size());
       DROVER_CHECK(!writer.tokens.empty() && end <= shape_.max_positions, "A chunk ends at position {}", end);
-      DROVER_CHECK(static_cast<std::int64_t>(writer.pages.size()) * shape_.page_tokens >= end, "A chunk has too few pages");
+      DROVER_CHECK(static_cast<std::int64_t>(writer.pages.size()) * shape_.page_tokens >= end,
+                   "A chunk has too few pages");
       DROVER_CHECK(writer.outputs.size() <= writer.tokens.size(), "More outputs are wanted than tokens are given");
       for (auto page = writer.begin / shape_.page_tokens; page * shape_.page_tokens < end; ++page) {
         const auto written = writer.pages[static_cast<std::size_t>(page)];
@@ -177,7 +180,8 @@ class FakePagedModel : public PagedModel {
   }
 
   void spoil(const SequenceChunk& chunk) {
-    for (std::size_t i = 0; i < chunk.tokens.size(); ++i) slot(chunk, chunk.begin + static_cast<std::int64_t>(i)).state ^= 1;
+    for (std::size_t i = 0; i < chunk.tokens.size(); ++i)
+      slot(chunk, chunk.begin + static_cast<std::int64_t>(i)).state ^= 1;
     for (auto* row : chunk.outputs) std::fill(row, row + output_width(), std::nanf(""));
   }
 

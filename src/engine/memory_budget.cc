@@ -27,7 +27,8 @@ void MemoryBudget::leave(Member& member) {
 
 MemoryBudget::Answer MemoryBudget::take(Member& member, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
-  const auto place = std::find_if(line_.begin(), line_.end(), [&](const Waiting& waiting) { return waiting.member == &member; });
+  const auto place =
+      std::find_if(line_.begin(), line_.end(), [&](const Waiting& waiting) { return waiting.member == &member; });
   const bool is_first = line_.empty() || place == line_.begin();
   if (is_first && bytes <= bytes_ - taken_) {
     taken_ += bytes;

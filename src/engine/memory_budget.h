@@ -8,11 +8,12 @@
 
 namespace drover::engine {
 
-/// A number of bytes that the pages of one or several engines share. Bytes are taken before pages are: an engine takes all that an
-/// admitted sample may ever need, and gives back what it did not need.
+/// A number of bytes that the pages of one or several engines share. Bytes are taken before pages are: an engine takes
+/// all that an admitted sample may ever need, and gives back what it did not need.
 ///
-/// An engine that is refused stands in a line, and until the first of the line is served no other engine takes new bytes. So a model
-/// with long requests is not starved by one with short ones. All functions are safe to call from any thread.
+/// An engine that is refused stands in a line, and until the first of the line is served no other engine takes new
+/// bytes. So a model with long requests is not starved by one with short ones. All functions are safe to call from any
+/// thread.
 class MemoryBudget {
  public:
   /// Who takes bytes. A member must join before it takes and leave before it goes.
@@ -20,8 +21,8 @@ class MemoryBudget {
    public:
     /// Bytes of pages that nobody holds, which could be given back.
     virtual std::int64_t discardable_bytes() const = 0;
-    /// Discards such pages until `bytes` are available in the budget. Does nothing while the member is at work: it then looks at
-    /// needed_by_another() itself when it is done.
+    /// Discards such pages until `bytes` are available in the budget. Does nothing while the member is at work: it then
+    /// looks at needed_by_another() itself when it is done.
     virtual void discard_for_another(std::int64_t bytes) = 0;
     /// Bytes were given back, and this member is the first of the line. Must not call the budget.
     virtual void bytes_came_back() = 0;
@@ -65,8 +66,8 @@ class MemoryBudget {
     std::int64_t bytes;
   };
 
-  // Lock order: an engine's own step, then members_mutex_, then mutex_. Asking a member while members_mutex_ is held is what keeps the
-  // member alive meanwhile; it only tries to lock its own step.
+  // Lock order: an engine's own step, then members_mutex_, then mutex_. Asking a member while members_mutex_ is held is
+  // what keeps the member alive meanwhile; it only tries to lock its own step.
   mutable std::mutex members_mutex_;
   std::vector<Member*> members_;
   std::atomic<int> num_members_ = 0;

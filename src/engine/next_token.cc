@@ -24,7 +24,8 @@ void erase_impossible(TokenMask& mask, const SamplingOptions& options, std::span
     if (is_forbidden(bias)) mask.erase(bias.id);
   }
   if (is_empty(mask)) {
-    throw base::UserError("No token can be drawn: logit_bias forbids all that the constraint allows here. Allow some of them.");
+    throw base::UserError(
+        "No token can be drawn: logit_bias forbids all that the constraint allows here. Allow some of them.");
   }
 }
 

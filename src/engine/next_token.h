@@ -7,8 +7,9 @@
 
 namespace drover::engine {
 
-/// Draws the next token of a sample from its outputs and moves its constraint on; nothing when the constraint lets the reply only end
-/// and there is no stop id to say so. Touches nothing but the sequence and `mask`, so that samples are drawn in parallel.
+/// Draws the next token of a sample from its outputs and moves its constraint on; nothing when the constraint lets the
+/// reply only end and there is no stop id to say so. Touches nothing but the sequence and `mask`, so that samples are
+/// drawn in parallel.
 ///
 /// Stop ids are banned before min_tokens, except where the constraint allows nothing else.
 std::optional<SampledToken> draw_next_token(Sequence& sequence, std::span<const float> logits, TokenMask& mask);

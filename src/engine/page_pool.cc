@@ -32,7 +32,8 @@ void PagePool::return_reserve(std::int64_t count) {
 PageId PagePool::take() {
   DROVER_CHECK(reserved_ > 0, "A page is taken without a reserve");
   if (free_.empty()) {
-    DROVER_CHECK(static_cast<std::int64_t>(pages_.size()) < capacity_, "All {} pages are taken though {} are reserved", capacity_, reserved_);
+    DROVER_CHECK(static_cast<std::int64_t>(pages_.size()) < capacity_, "All {} pages are taken though {} are reserved",
+                 capacity_, reserved_);
     free_.push_back(PageId{static_cast<std::int32_t>(pages_.size())});
     pages_.emplace_back();
   }
@@ -93,10 +94,12 @@ PagePool::Page& PagePool::at(PageId page) {
 
 void PagePool::check() const {
   const auto in_use = std::count_if(pages_.begin(), pages_.end(), [](const Page& page) { return page.holders > 0; });
-  const auto cached = std::count_if(pages_.begin(), pages_.end(), [](const Page& page) { return page.holders == 0 && page.kept; });
-  DROVER_CHECK(in_use == in_use_ && cached == this->cached(), "{} pages are in use, {} counted; {} cached, {} counted", in_use, in_use_, cached, this->cached());
-  DROVER_CHECK(in_use + cached + static_cast<std::int64_t>(free_.size()) == static_cast<std::int64_t>(pages_.size()), "Pages were lost: {} + {} + {} of {}",
-               in_use, cached, free_.size(), pages_.size());
+  const auto cached =
+      std::count_if(pages_.begin(), pages_.end(), [](const Page& page) { return page.holders == 0 && page.kept; });
+  DROVER_CHECK(in_use == in_use_ && cached == this->cached(), "{} pages are in use, {} counted; {} cached, {} counted",
+               in_use, in_use_, cached, this->cached());
+  DROVER_CHECK(in_use + cached + static_cast<std::int64_t>(free_.size()) == static_cast<std::int64_t>(pages_.size()),
+               "Pages were lost: {} + {} + {} of {}", in_use, cached, free_.size(), pages_.size());
   for (const auto page : free_) {
     const auto& entry = pages_[index_of(page)];
     DROVER_CHECK(entry.holders == 0 && !entry.kept, "Page {} is free and held", index_of(page));

@@ -11,13 +11,14 @@
 
 namespace drover::engine {
 
-/// Who holds which pages of one model. A page is free, in use (held by one or several sequences) or cached (held by nobody, but kept
-/// for later prompts). Pages come out of reserves: what a sample may still take is set aside before it starts, so taking never fails.
-/// Each page that is not free, and each page of a reserve, has taken its bytes from the memory budget. For one thread.
+/// Who holds which pages of one model. A page is free, in use (held by one or several sequences) or cached (held by
+/// nobody, but kept for later prompts). Pages come out of reserves: what a sample may still take is set aside before it
+/// starts, so taking never fails. Each page that is not free, and each page of a reserve, has taken its bytes from the
+/// memory budget. For one thread.
 class PagePool {
  public:
-  /// `member` is who takes the bytes. `discard` hears of pages whose content is not needed any more, when their memory is of use to
-  /// others.
+  /// `member` is who takes the bytes. `discard` hears of pages whose content is not needed any more, when their memory
+  /// is of use to others.
   PagePool(std::shared_ptr<MemoryBudget> budget, MemoryBudget::Member& member, std::int64_t bytes_per_page,
            std::function<void(PageId)> discard);
   /// Gives all bytes back.
@@ -68,7 +69,8 @@ class PagePool {
   const std::int64_t bytes_per_page_;
   const std::function<void(PageId)> discard_;
   const std::int64_t capacity_;
-  std::vector<Page> pages_;  // as many as were ever taken: a large budget of small pages costs nothing before it is used
+  std::vector<Page>
+      pages_;  // as many as were ever taken: a large budget of small pages costs nothing before it is used
   std::vector<PageId> free_;
   std::int64_t in_use_ = 0;
   std::atomic<std::int64_t> cached_ = 0;

@@ -18,7 +18,8 @@ class Taker : public MemoryBudget::Member {
 
 struct Pool {
   explicit Pool(std::int64_t bytes)
-      : budget(std::make_shared<MemoryBudget>(bytes)), pool(budget, taker, 10, [this](PageId page) { discarded.push_back(page); }) {
+      : budget(std::make_shared<MemoryBudget>(bytes)),
+        pool(budget, taker, 10, [this](PageId page) { discarded.push_back(page); }) {
     budget->join(taker);
   }
   ~Pool() { budget->leave(taker); }

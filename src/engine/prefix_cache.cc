@@ -80,7 +80,8 @@ void PrefixCache::withdraw(CachedPage& parent, Tokens tokens, const void* owner)
 }
 
 CachedPage& PrefixCache::enter(CachedPage& parent, Tokens tokens, PageId page) {
-  DROVER_CHECK(static_cast<std::int64_t>(tokens.size()) == page_tokens_, "A page of {} tokens is not full", tokens.size());
+  DROVER_CHECK(static_cast<std::int64_t>(tokens.size()) == page_tokens_, "A page of {} tokens is not full",
+               tokens.size());
   auto* entry = find(parent, tokens);
   if (entry != nullptr && !entry->is_promise()) return *entry;
   if (entry == nullptr) entry = &insert(parent, tokens);
@@ -155,20 +156,24 @@ bool PrefixCache::is_discardable(const CachedPage& page) const {
 
 void PrefixCache::check() const {
   const auto unheld = check(root_);
-  DROVER_CHECK(unheld == pool_.cached(), "{} pages of the tree are held by nobody, {} pages are cached", unheld, pool_.cached());
+  DROVER_CHECK(unheld == pool_.cached(), "{} pages of the tree are held by nobody, {} pages are cached", unheld,
+               pool_.cached());
 }
 
 std::int64_t PrefixCache::check(const CachedPage& parent) const {
   std::int64_t unheld = 0;
   for (const auto& [tokens, entry] : parent.next_) {
     DROVER_CHECK(entry->parent_ == &parent && tokens.data() == entry->tokens_.data(), "The tree is torn");
-    DROVER_CHECK(entry->next_.empty() || static_cast<std::int64_t>(tokens.size()) == page_tokens_, "Something comes after a tail");
+    DROVER_CHECK(entry->next_.empty() || static_cast<std::int64_t>(tokens.size()) == page_tokens_,
+                 "Something comes after a tail");
     unheld += check(*entry);
     if (entry->is_promise()) continue;
-    DROVER_CHECK(entry_of(entry->page_) == entry.get(), "Page {} does not know its entry", static_cast<std::int32_t>(entry->page_));
+    DROVER_CHECK(entry_of(entry->page_) == entry.get(), "Page {} does not know its entry",
+                 static_cast<std::int32_t>(entry->page_));
     const bool held = pool_.holders(entry->page_) > 0;
     unheld += held ? 0 : 1;
-    DROVER_CHECK(!held || &parent == &root_ || parent.is_promise() || pool_.holders(parent.page_) > 0, "A page is held, but not the one before it");
+    DROVER_CHECK(!held || &parent == &root_ || parent.is_promise() || pool_.holders(parent.page_) > 0,
+                 "A page is held, but not the one before it");
     DROVER_CHECK(discardable_.contains(entry.get()) == is_discardable(*entry), "The order of use has lost a page");
   }
   return unheld;

@@ -12,9 +12,9 @@
 
 namespace drover::engine {
 
-/// A page in the tree of known token sequences: the tokens of the pages on the way from the root, and its own. Pages with fewer tokens
-/// than a page holds are the tails of sequences that ended; nothing comes after them. A page that a sequence has set out to compute is
-/// in the tree as a promise, so that no second one computes it.
+/// A page in the tree of known token sequences: the tokens of the pages on the way from the root, and its own. Pages
+/// with fewer tokens than a page holds are the tails of sequences that ended; nothing comes after them. A page that a
+/// sequence has set out to compute is in the tree as a promise, so that no second one computes it.
 class CachedPage {
  public:
   PageId page() const { return page_; }
@@ -32,12 +32,13 @@ class CachedPage {
   PageId page_{-1};
   const void* promised_by_ = nullptr;
   std::int64_t last_use_ = 0;
-  std::map<std::span<const text::TokenId>, std::unique_ptr<CachedPage>, InDictionaryOrder> next_;  // the keys are the pages' own tokens
+  std::map<std::span<const text::TokenId>, std::unique_ptr<CachedPage>, InDictionaryOrder>
+      next_;  // the keys are the pages' own tokens
 };
 
-/// The known token sequences of one model and the pages that hold their keys and values: a radix tree cut at pages. It keeps pages
-/// that nobody holds until their room is needed; the least recently used goes first, among those that nothing comes after. For one
-/// thread.
+/// The known token sequences of one model and the pages that hold their keys and values: a radix tree cut at pages. It
+/// keeps pages that nobody holds until their room is needed; the least recently used goes first, among those that
+/// nothing comes after. For one thread.
 class PrefixCache {
  public:
   PrefixCache(PagePool& pool, std::int64_t page_tokens);

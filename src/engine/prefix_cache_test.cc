@@ -29,7 +29,9 @@ class PrefixCacheTest : public testing::Test, public MemoryBudget::Member {
     return pool.take();
   }
   /// A full page after `parent`, still held.
-  CachedPage& enter(CachedPage& parent, const std::vector<int>& ids) { return cache.enter(parent, tokens_of(ids), take()); }
+  CachedPage& enter(CachedPage& parent, const std::vector<int>& ids) {
+    return cache.enter(parent, tokens_of(ids), take());
+  }
   void enter_tail(CachedPage& parent, const std::vector<int>& ids) {
     const auto page = take();
     cache.enter_tail(parent, tokens_of(ids), page);
@@ -56,7 +58,9 @@ TEST_F(PrefixCacheTest, AgreesToTheTokenWithFullPagesAndTails) {
   enter(cache.root(), {1, 2, 9, 9});
   enter(cache.root(), {2, 0, 0, 0});
   enter_tail(full, {5, 6});
-  const auto agreement = [&](CachedPage& parent, const std::vector<int>& ids) { return cache.find_longest(parent, tokens_of(ids)); };
+  const auto agreement = [&](CachedPage& parent, const std::vector<int>& ids) {
+    return cache.find_longest(parent, tokens_of(ids));
+  };
   EXPECT_EQ(agreement(cache.root(), {1, 2, 3, 7}).page, &full);
   EXPECT_EQ(agreement(cache.root(), {1, 2, 3, 7}).num_tokens, 3);
   EXPECT_EQ(agreement(cache.root(), {1, 2, 3}).num_tokens, 3);

@@ -26,7 +26,9 @@ class RecordingListener : public Listener {
   }
   void on_output(std::int64_t position, std::span<const float> output) override {
     EXPECT_FALSE(is_over);
-    if (!outputs.empty()) { EXPECT_EQ(position, outputs.rbegin()->first + 1); }
+    if (!outputs.empty()) {
+      EXPECT_EQ(position, outputs.rbegin()->first + 1);
+    }
     outputs[position].assign(output.begin(), output.end());
     if (when_output) when_output(position);
   }

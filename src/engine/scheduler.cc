@@ -20,8 +20,8 @@ bool in_order_of_pages(const Sequence* left, const Sequence* right) { return lef
 
 }  // namespace
 
-Scheduler::Scheduler(PagedModel& model, const EngineOptions& options, MemoryBudget& budget, MemoryBudget::Member& member, PagePool& pool,
-                     PrefixCache& cache)
+Scheduler::Scheduler(PagedModel& model, const EngineOptions& options, MemoryBudget& budget,
+                     MemoryBudget::Member& member, PagePool& pool, PrefixCache& cache)
     : model_(model),
       options_(options),
       budget_(budget),
@@ -157,7 +157,8 @@ void Scheduler::discard_for_another(std::int64_t bytes) {
 
 // ---- Pages of prompts
 
-/// The sample has the prompt's pages: the full ones shared, the last one copied, because the sample is going to write to it.
+/// The sample has the prompt's pages: the full ones shared, the last one copied, because the sample is going to write
+/// to it.
 void Scheduler::take_prompt(Sequence& sequence, std::span<const PageId> pages, std::span<CachedPage* const> entries) {
   const auto given = length(sequence.request->tokens);
   const auto full = static_cast<std::size_t>(given / page_tokens_);
@@ -197,7 +198,8 @@ void Scheduler::forget_prompt(RunningRequest& request) {
 
 std::span<const text::TokenId> Scheduler::next_shareable(const Sequence& sequence) const {
   const auto count = std::clamp<std::int64_t>(sequence.shareable - sequence.computed, 0, page_tokens_);
-  return std::span(sequence.tokens).subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count));
+  return std::span(sequence.tokens)
+      .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count));
 }
 
 /// The page that continues the sequence, when it is full and computed.
@@ -252,22 +254,27 @@ PageId Scheduler::take_page(Sequence& sequence) {
 std::span<const SequenceChunk> Scheduler::plan() {
   planned_.clear();
   for (const auto& sequence : running_) {
-    if (sequence->state == State::kDecoding && sequence->computed < length(sequence->tokens)) plan_tokens(*sequence, 1, 1);
+    if (sequence->state == State::kDecoding && sequence->computed < length(sequence->tokens))
+      plan_tokens(*sequence, 1, 1);
   }
   const auto decoding = static_cast<std::int64_t>(planned_.size());
   const auto most = std::max(options_.tokens_per_step - decoding, page_tokens_);
   prompt_tokens_left_ = most;
-  output_rows_left_ = std::max(kLeastOutputsPerStep, kOutputBytesPerStep / (output_width_ * static_cast<std::int64_t>(sizeof(float))));
+  output_rows_left_ =
+      std::max(kLeastOutputsPerStep, kOutputBytesPerStep / (output_width_ * static_cast<std::int64_t>(sizeof(float))));
   for (const auto& sequence : running_) {
     if (prompt_tokens_left_ == 0) break;
     if (sequence->state == State::kPrompt) plan_prompt(*sequence);
   }
   planned_prompt_tokens_ = most - prompt_tokens_left_;
-  if (!std::is_sorted(planned_.begin(), planned_.end(), in_order_of_pages)) std::sort(planned_.begin(), planned_.end(), in_order_of_pages);
+  if (!std::is_sorted(planned_.begin(), planned_.end(), in_order_of_pages))
+    std::sort(planned_.begin(), planned_.end(), in_order_of_pages);
 
   chunks_.clear();
   for (const auto* sequence : planned_) {
-    const auto tokens = std::span(sequence->tokens).subspan(static_cast<std::size_t>(sequence->computed), static_cast<std::size_t>(sequence->planned));
+    const auto tokens =
+        std::span(sequence->tokens)
+            .subspan(static_cast<std::size_t>(sequence->computed), static_cast<std::size_t>(sequence->planned));
     chunks_.push_back({tokens, sequence->computed, sequence->pages});
   }
   place_outputs();
@@ -345,7 +352,8 @@ void Scheduler::advance() {
     if (options_.share_pages) enter_full_pages(*sequence);
   }
   for (auto* sequence : planned_) {
-    const bool has_prompt = sequence->state == State::kPrompt && sequence->computed == length(sequence->request->tokens);
+    const bool has_prompt =
+        sequence->state == State::kPrompt && sequence->computed == length(sequence->request->tokens);
     if (has_prompt && !sequence->request->wants_outputs) prompt_is_known(*sequence);
   }
 }
@@ -379,7 +387,8 @@ void Scheduler::prompt_is_known(Sequence& sequence) {
 }
 
 std::span<const text::TokenId> Scheduler::tokens_of_page(const Sequence& sequence, std::int64_t page) const {
-  return std::span(sequence.tokens).subspan(static_cast<std::size_t>(page * page_tokens_), static_cast<std::size_t>(page_tokens_));
+  return std::span(sequence.tokens)
+      .subspan(static_cast<std::size_t>(page * page_tokens_), static_cast<std::size_t>(page_tokens_));
 }
 
 // ---- The end
@@ -399,7 +408,8 @@ void Scheduler::release_pages(Sequence& sequence) {
     cache_.withdraw(last_entry(sequence), std::span(sequence.tokens).subspan(first, count), &sequence);
   }
   if (const auto tail = sequence.computed - full * page_tokens_; options_.share_pages && tail > 0) {
-    const auto tokens = std::span(sequence.tokens).subspan(static_cast<std::size_t>(full * page_tokens_), static_cast<std::size_t>(tail));
+    const auto tokens = std::span(sequence.tokens)
+                            .subspan(static_cast<std::size_t>(full * page_tokens_), static_cast<std::size_t>(tail));
     cache_.enter_tail(last_entry(sequence), tokens, sequence.pages[static_cast<std::size_t>(full)]);
   }
   while (!sequence.pages.empty()) {
@@ -427,10 +437,11 @@ void Scheduler::check() const {
     reserved += sequence->reserve;
     const auto shared = sequence->state == State::kAwaitsPrompt ? length(sequence->request->tokens) / page_tokens_ : 0;
     const auto pages = static_cast<std::int64_t>(sequence->pages.size()) + sequence->reserve + shared;
-    DROVER_CHECK(sequence->state == State::kEnded || pages == pages_of(sequence->longest), "A sequence has or may take {} pages, not {}", pages,
-                 pages_of(sequence->longest));
+    DROVER_CHECK(sequence->state == State::kEnded || pages == pages_of(sequence->longest),
+                 "A sequence has or may take {} pages, not {}", pages, pages_of(sequence->longest));
   }
-  DROVER_CHECK(reserved == pool_.reserved(), "{} pages are reserved, but the sequences have a reserve of {}", pool_.reserved(), reserved);
+  DROVER_CHECK(reserved == pool_.reserved(), "{} pages are reserved, but the sequences have a reserve of {}",
+               pool_.reserved(), reserved);
 }
 
 }  // namespace drover::engine

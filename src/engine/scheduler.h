@@ -11,22 +11,22 @@
 
 namespace drover::engine {
 
-/// Decides which samples run and what each step computes, and keeps their pages in order. It calls the model only to copy a page. For
-/// one thread.
+/// Decides which samples run and what each step computes, and keeps their pages in order. It calls the model only to
+/// copy a page. For one thread.
 ///
 /// Samples are admitted in the order of requests, each when the pages of its longest form can be set aside:
 ///
 ///     pages(min(prompt + max_tokens, positions)) - full pages that it shares
 ///
-/// where it shares with others the pages they hold or left, and with the samples of its request the full pages of the prompt. So
-/// nothing that was admitted ever waits for a page. The first sample of a request computes the prompt. Samples that begin after it was
-/// computed draw from outputs that were kept; prompt pages and outputs stay until the last has begun. Where even so the next sample
-/// finds no room while none of its request runs, the kept pages are let go (they stay cached) and this sample finds or computes the
-/// prompt again.
+/// where it shares with others the pages they hold or left, and with the samples of its request the full pages of the
+/// prompt. So nothing that was admitted ever waits for a page. The first sample of a request computes the prompt.
+/// Samples that begin after it was computed draw from outputs that were kept; prompt pages and outputs stay until the
+/// last has begun. Where even so the next sample finds no room while none of its request runs, the kept pages are let
+/// go (they stay cached) and this sample finds or computes the prompt again.
 class Scheduler {
  public:
-  Scheduler(PagedModel& model, const EngineOptions& options, MemoryBudget& budget, MemoryBudget::Member& member, PagePool& pool,
-            PrefixCache& cache);
+  Scheduler(PagedModel& model, const EngineOptions& options, MemoryBudget& budget, MemoryBudget::Member& member,
+            PagePool& pool, PrefixCache& cache);
 
   /// Pages of a sequence of the request in its longest form.
   std::int64_t most_pages_of(const RunningRequest& request) const;
@@ -39,8 +39,9 @@ class Scheduler {
   /// Begins samples while there is room.
   void admit();
 
-  /// Chooses what the next step computes: all samples that decode, then pieces of prompts, at least a page of them, until
-  /// tokens_per_step is reached. Chunks are in the order of their pages, so that those with equal leading pages are neighbours.
+  /// Chooses what the next step computes: all samples that decode, then pieces of prompts, at least a page of them,
+  /// until tokens_per_step is reached. Chunks are in the order of their pages, so that those with equal leading pages
+  /// are neighbours.
   std::span<const SequenceChunk> plan();
   /// The requests that compute something in the plan, in a fixed order.
   std::vector<RunningRequest*> planned_requests() const;
@@ -87,7 +88,9 @@ class Scheduler {
   std::span<const text::TokenId> next_shareable(const Sequence& sequence) const;
   void take_known_page(Sequence& sequence, CachedPage& entry);
   bool take_known_pages(Sequence& sequence);
-  CachedPage& last_entry(const Sequence& sequence) const { return sequence.entries.empty() ? cache_.root() : *sequence.entries.back(); }
+  CachedPage& last_entry(const Sequence& sequence) const {
+    return sequence.entries.empty() ? cache_.root() : *sequence.entries.back();
+  }
   std::span<const text::TokenId> tokens_of_page(const Sequence& sequence, std::int64_t page) const;
 
   void plan_prompt(Sequence& sequence);
@@ -118,7 +121,7 @@ class Scheduler {
   std::vector<float*> rows_;
   std::vector<float> outputs_;
 
-  bool is_in_line_ = false;  // of the budget
+  bool is_in_line_ = false;   // of the budget
   bool is_hopeless_ = false;  // the first of the waiting was refused, and nothing has come back since
 
   std::int64_t prompt_tokens_ = 0;

@@ -15,8 +15,8 @@ using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 using text::TokenId;
 
-/// Samples that run after one step, of three whose prompt has 10 tokens and whose replies have up to 6: 16 tokens or 4 pages, of
-/// which later samples share the 2 full ones of the prompt.
+/// Samples that run after one step, of three whose prompt has 10 tokens and whose replies have up to 6: 16 tokens or 4
+/// pages, of which later samples share the 2 full ones of the prompt.
 std::int64_t running_with(std::int64_t pages, EngineOptions options = {}) {
   EngineOnFakeModel made(pages, options);
   made.submit(SampleRequest{.prompt = counting(10), .options = {.max_tokens = 6}, .num_samples = 3});
@@ -65,7 +65,9 @@ TEST(Scheduler, ALargeRequestIsNotPassedBySmallOnes) {
   const auto large = made.submit(SampleRequest{.prompt = counting(20), .options = {.max_tokens = 12}});   // 8 pages
   const auto small = made.submit(SampleRequest{.prompt = counting(2, 7), .options = {.max_tokens = 2}});
   bool large_came_first = false;
-  small->when_token = [&](std::int64_t, std::int64_t) { return large_came_first = large_came_first || !large->samples.empty(); };
+  small->when_token = [&](std::int64_t, std::int64_t) {
+    return large_came_first = large_came_first || !large->samples.empty();
+  };
   made.run();
   EXPECT_TRUE(running->is_over);
   EXPECT_TRUE(large->is_over);
@@ -73,7 +75,8 @@ TEST(Scheduler, ALargeRequestIsNotPassedBySmallOnes) {
 }
 
 TEST(Scheduler, LaterSamplesDrawFromTheKeptOutputsOfThePrompt) {
-  // The first sample needs 4 pages; the prompt's 3 stay, and each later one needs 2 more: one after the other in 5 pages.
+  // The first sample needs 4 pages; the prompt's 3 stay, and each later one needs 2 more: one after the other in 5
+  // pages.
   EngineOnFakeModel made(5);
   const SampleRequest request{.prompt = counting(10), .options = {.max_tokens = 6}, .num_samples = 4};
   made.expect_as_if_alone(request, *made.answer(request));
