@@ -81,7 +81,9 @@ class Conversation {
   void finish(const generate::Response& response) {
     for (const auto& message : response.reply.messages) {
       for (const auto& call : message.calls) {
-        write_output(fmt::format("[calls {} {}]", call.name, call.kind == chat::ToolCall::Kind::kCode ? json_quoted(call.code) : call.arguments.dump()));
+        const bool is_code = call.kind == chat::ToolCall::Kind::kCode;
+        const auto arguments = is_code ? json_quoted(call.code) : call.arguments.dump(-1, ' ', false, chat::Json::error_handler_t::replace);
+        write_output(fmt::format("[calls {} {}]", shown(call.name), arguments));
       }
       dialog_.messages.push_back(message);
       // In the history even a reply that was cut needs a terminator, or the next question would stand inside it.

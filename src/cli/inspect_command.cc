@@ -86,7 +86,7 @@ void add_inspect_command(const Commands& commands) {
   command.add_option("--learn", options->learn, "which assistant turns SFT learns: final or all")
       ->capture_default_str()
       ->check(CLI::IsMember({"final", "all"}));
-  command.add_option("--first", options->first, "only this many rows; 0: all")->capture_default_str();
+  command.add_option("--first", options->first, "only this many rows; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
 }
 

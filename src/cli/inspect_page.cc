@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/json_output.h"
+#include "report/html_page.h"
 
 namespace drover::cli {
 namespace {
@@ -54,12 +55,12 @@ std::string visible(std::string_view spelling) {
       text += escaped;
     }
   }
-  return html_escaped(text);
+  return report::escaped(text);
 }
 
 std::string row_section(const InspectedRow& row) {
   std::string out = fmt::format("<h2>Line {}: {} tokens</h2>\n", row.line, row.tokens.size());
-  for (const auto& refusal : row.refusals) out += fmt::format("<p class=\"refusal\">refused by {}</p>\n", html_escaped(refusal));
+  for (const auto& refusal : row.refusals) out += fmt::format("<p class=\"refusal\">refused by {}</p>\n", report::escaped(refusal));
   out += "<div class=\"row\">";
   std::int32_t response = -1;
   for (std::size_t i = 0; i < row.tokens.size(); ++i) {
@@ -69,7 +70,7 @@ std::string row_section(const InspectedRow& row) {
     }
     response = token.response;
     out += fmt::format("<span class=\"{}{}\" title=\"{}\">{}</span>", class_of(token.role), token.marks.empty() ? "" : " learned",
-                       html_escaped(describe(token, i)), visible(token.spelling));
+                       report::escaped(describe(token, i)), visible(token.spelling));
   }
   if (response >= 0 && row.num_responses > 1) out += "</div>";
   return out + "</div>\n";
@@ -77,29 +78,14 @@ std::string row_section(const InspectedRow& row) {
 
 }  // namespace
 
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char character : text) {
-    switch (character) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += character;
-    }
-  }
-  return out;
-}
-
 std::string inspect_page(std::span<const InspectedRow> rows, const std::string& file, const std::string& model, std::string_view format) {
   std::string out = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title><style>{}</style></head><body>\n",
-                                html_escaped(file), kStyle);
+                                report::escaped(file), kStyle);
   out += fmt::format("<h1>{}</h1>\n<p>Tokens of {}, format {}. Colours: <span class=\"begin\">begin</span>, <span class=\"header\">header</span>, "
                      "<span class=\"content\">content</span>, <span class=\"call\">tool call</span>, <span class=\"terminator\">terminator</span>; "
                      "<span class=\"learned\">underlined</span>: learned. Point at a token for its weights.</p>\n",
-                     html_escaped(file), html_escaped(model), html_escaped(format));
+                     report::escaped(file), report::escaped(model), report::escaped(format));
   for (const auto& row : rows) out += row_section(row);
   return out + "</body></html>\n";
 }

@@ -11,7 +11,4 @@ namespace drover::cli {
 /// shows its id, role and weights. Nothing is loaded from elsewhere, and no script runs.
 std::string inspect_page(std::span<const InspectedRow> rows, const std::string& file, const std::string& model, std::string_view format);
 
-/// Text for HTML: &, <, > and quotes escaped.
-std::string html_escaped(std::string_view text);
-
 }  // namespace drover::cli

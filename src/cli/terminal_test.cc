@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "cli/fact_lines.h"
-#include "cli/inspect_page.h"
 #include "cli/progress_line.h"
 
 namespace drover::cli {
@@ -42,7 +41,6 @@ TEST(FactLines, GroupsDigitsByThree) {
   EXPECT_EQ(grouped(-123456), "-123,456");
 }
 
-TEST(HtmlEscaped, LeavesNoMarkup) { EXPECT_EQ(html_escaped("<a href=\"x\">'&'"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;"); }
 
 }  // namespace
 }  // namespace drover::cli

@@ -45,7 +45,7 @@ train::OnStep step_printer(const TrainCommandOptions& options) {
                                            {"grad_norm", report.grad_norm}, {"learning_rate", report.learning_rate},
                                            {"rows", report.rows}, {"tokens", report.tokens},
                                            {"tokens_per_second", report.tokens_per_second}, {"metrics", report.metrics}};
-      write_output(line.dump() + "\n");
+      write_output(line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
     } else {
       std::string line = fmt::format("{} {}/{} | loss {:.4f}", kind, report.step, report.total_steps, report.loss);
       for (const auto& [name, value] : report.metrics) line += fmt::format(" | {} {:.4g}", name, value);

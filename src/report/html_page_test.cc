@@ -45,6 +45,7 @@ TEST(HtmlPage, ShowsTheTextOfModelsLiterally) {
   EXPECT_EQ(escaped(std::string("a\0b\x1b[2J'", 8)),
             "a\xEF\xBF\xBD"
             "b\xEF\xBF\xBD[2J&#39;");
+  EXPECT_EQ(escaped("<a href=\"x\">'&'"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;");
 }
 
 TEST(HtmlPage, HoldsWithoutResults) { EXPECT_THAT(html_page(RunSummary{}), HasSubstr("</html>")); }

@@ -61,7 +61,7 @@ double ScoreBoard::mean_accuracy(const std::string& model) const {
   return count == 0 ? 0 : sum / count;
 }
 
-std::string ScoreBoard::hash() const { return base::content_hash(to_json().dump()).hex(); }
+std::string ScoreBoard::hash() const { return base::content_hash(to_json().dump(-1, ' ', false, Json::error_handler_t::replace)).hex(); }
 
 Json ScoreBoard::to_json() const {
   Json json = Json::array();

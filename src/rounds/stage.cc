@@ -23,7 +23,7 @@ std::string StageRunner::begin(const StageRequest& request) {
   ledger_.add(ledger::StageBegin{.key = key,
                                  .name = request.name,
                                  .revision = request.revision,
-                                 .inputs = inputs.dump(),
+                                 .inputs = inputs.dump(-1, ' ', false, chat::Json::error_handler_t::replace),
                                  .options = request.options,
                                  .seed = request.seed});
   ledger_.add_stage_to_run(run_, num_begun_++, key);

@@ -78,8 +78,8 @@ class StageRunner {
     const auto begun = std::chrono::steady_clock::now();
     auto artefact = work(key);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    ledger_.add(
-        ledger::StageEnd{.key = key, .seconds = seconds, .output = artefact.to_json().dump(), .hash = artefact.hash()});
+    auto output = artefact.to_json().dump(-1, ' ', false, chat::Json::error_handler_t::replace);
+    ledger_.add(ledger::StageEnd{.key = key, .seconds = seconds, .output = std::move(output), .hash = artefact.hash()});
     report(StageEvent::Kind::kFinished, request, key, seconds);
     stop_after(request);
     return artefact;

@@ -1,0 +1,65 @@
+// status, trace and report over a home folder that holds one prompt and the beginning of a run.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/drover_process_test.h"
+#include "ledger/ledger.h"
+
+namespace drover::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+class HomeCommands : public testing::Test {
+ protected:
+  HomeCommands() {
+    ledger::Ledger ledger(folder_.path() / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
+    ledger::Prompt prompt;
+    prompt.dialog.messages.push_back({.sender = chat::Sender::kUser, .content = "What is <b>3</b> + 4?"});
+    prompt.source = "hand-written";
+    name_ = ledger::id_of(prompt).hex();
+    ledger.add(prompt);
+    ledger.begin_run("run", "small", "name = \"small\"\n");
+  }
+
+  TemporaryFolder folder_;
+  std::string name_;
+};
+
+TEST_F(HomeCommands, TraceFindsAPromptByTheBeginningOfItsName) {
+  const auto found = run_script("drover trace . " + name_.substr(0, 12), folder_);
+  EXPECT_EQ(found.status, 0) << found.errors;
+  EXPECT_THAT(found.output, HasSubstr("What is <b>3</b> + 4?"));
+  EXPECT_THAT(found.output, HasSubstr("hand-written"));
+}
+
+TEST_F(HomeCommands, TraceOfAnUnknownNameIsOneSentence) {
+  const auto missing = run_script("drover trace . zz", folder_);
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(missing.num_error_lines(), 1);
+  EXPECT_THAT(missing.errors, HasSubstr("zz"));
+}
+
+TEST_F(HomeCommands, ReportWritesOnePageAndSaysWhere) {
+  const auto result = run_script("drover report . --output page.html", folder_);
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(result.output, "page.html\n");
+  EXPECT_THAT(read_whole(folder_.path() / "page.html"), HasSubstr("</html>"));
+}
+
+TEST_F(HomeCommands, AFolderWithoutALedgerIsOneSentence) {
+  for (const std::string command : {"status none", "trace none 4f", "report none"}) {
+    const auto result = run_script("drover " + command, folder_);
+    EXPECT_EQ(result.status, 1) << command;
+    EXPECT_EQ(result.num_error_lines(), 1) << result.errors;
+  }
+}
+
+TEST(Inspect, ANegativeNumberOfRowsIsRefused) {
+  const auto result = run_script("drover inspect some-model rows.jsonl --first -1");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.errors, HasSubstr("--first"));
+}
+
+}  // namespace
+}  // namespace drover::cli
