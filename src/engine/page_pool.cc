@@ -26,6 +26,7 @@ MemoryBudget::Answer PagePool::reserve(std::int64_t count) {
 void PagePool::return_reserve(std::int64_t count) {
   DROVER_CHECK(count >= 0 && count <= reserved_, "{} pages are returned of {} reserved", count, reserved_);
   reserved_ -= count;
+  ++num_returns_;
   if (count > 0) budget_->give_back(count * bytes_per_page_);
 }
 
@@ -59,6 +60,7 @@ bool PagePool::release(PageId page) {
   DROVER_CHECK(entry.holders > 0, "Page {} is released more often than held", index_of(page));
   if (--entry.holders > 0) return false;
   --in_use_;
+  ++num_returns_;
   if (entry.kept) {
     ++cached_;
   } else {

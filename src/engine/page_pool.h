@@ -48,7 +48,8 @@ class PagePool {
   std::int64_t in_use() const { return in_use_; }
   std::int64_t cached() const { return cached_.load(std::memory_order_relaxed); }  ///< from any thread
   std::int64_t reserved() const { return reserved_; }
-  std::int64_t peak() const { return peak_; }  ///< most in use at once
+  std::int64_t peak() const { return peak_; }                ///< most in use at once
+  std::int64_t num_returns() const { return num_returns_; }  ///< grows when pages or reserves come back
   std::int64_t bytes_per_page() const { return bytes_per_page_; }
 
   /// Checks that each page is in exactly one state and all are accounted for. Slow: for tests.
@@ -76,6 +77,7 @@ class PagePool {
   std::atomic<std::int64_t> cached_ = 0;
   std::int64_t reserved_ = 0;
   std::int64_t peak_ = 0;
+  std::int64_t num_returns_ = 0;
 };
 
 }  // namespace drover::engine

@@ -28,6 +28,7 @@ Scheduler::Scheduler(PagedModel& model, const EngineOptions& options, MemoryBudg
       member_(member),
       pool_(pool),
       cache_(cache),
+      pages_(model, pool, cache, options.share_pages),
       page_tokens_(model.page_tokens()),
       output_width_(model.output_width()) {}
 
@@ -45,19 +46,20 @@ void Scheduler::remove(RunningRequest& request) {
 // ---- Admission
 
 void Scheduler::admit() {
-  if (is_hopeless_) return;
+  if (is_hopeless_ && pool_.num_returns() == returns_when_refused_) return;
   bool is_refused = false;
   while (!waiting_.empty() && static_cast<std::int64_t>(running_.size()) < options_.max_sequences && !is_refused) {
     auto& request = *waiting_.front();
     is_refused = !begin_next(request);
     if (request.begun < request.num_samples) continue;
     waiting_.pop_front();
-    release_kept_prompt(request);
+    pages_.release_prompt(request);
   }
   if (is_in_line_ && !is_refused) budget_.leave_line(member_);
   is_in_line_ = is_refused;
   // What another engine gives back is not noticed here.
   is_hopeless_ = is_refused && !budget_.is_shared();
+  returns_when_refused_ = pool_.num_returns();
 }
 
 bool Scheduler::begin_next(RunningRequest& request) {
@@ -72,13 +74,14 @@ bool Scheduler::begin_next(RunningRequest& request) {
 
 /// A sample of a request whose prompt is known, or is being computed by another sample.
 bool Scheduler::begin_on_known_prompt(RunningRequest& request) {
-  const auto need = pages_of(longest_of(request)) - length(request.tokens) / page_tokens_;
+  const auto need = pages_.num_pages(longest_of(request)) - length(request.tokens) / page_tokens_;
   if (!reserve(need)) return false;
   auto sequence = new_sequence(request);
   sequence->reserve = need;
   sequence->state = State::kAwaitsPrompt;
   if (request.prompt == Prompt::kKnown) {
-    take_prompt(*sequence, request.prompt_pages, request.prompt_entries);
+    pages_.take_prompt(*sequence, request.prompt_pages, request.prompt_entries);
+    sequence->state = State::kDecoding;
     sequence->outputs = request.prompt_outputs.data();
   }
   start(request, std::move(sequence));
@@ -89,10 +92,10 @@ bool Scheduler::begin_on_known_prompt(RunningRequest& request) {
 bool Scheduler::begin_with_prompt(RunningRequest& request) {
   auto sequence = new_sequence(request);
   // Held before room is made, so that it is not made of the pages to share.
-  while (auto* entry = next_known_page(*sequence)) take_known_page(*sequence, *entry);
-  const auto need = pages_of(sequence->longest) - static_cast<std::int64_t>(sequence->pages.size());
+  pages_.take_known_full(*sequence);
+  const auto need = pages_.num_pages(sequence->longest) - static_cast<std::int64_t>(sequence->pages.size());
   if (!reserve(need)) {
-    release_pages(*sequence);
+    pages_.release(*sequence);
     return false;
   }
   sequence->reserve = need;
@@ -111,7 +114,9 @@ std::int64_t Scheduler::longest_of(const RunningRequest& request) const {
   return request.wants_outputs ? given : std::min(given + request.options.max_tokens, model_.max_positions());
 }
 
-std::int64_t Scheduler::most_pages_of(const RunningRequest& request) const { return pages_of(longest_of(request)); }
+std::int64_t Scheduler::most_pages_of(const RunningRequest& request) const {
+  return pages_.num_pages(longest_of(request));
+}
 
 std::unique_ptr<Sequence> Scheduler::new_sequence(RunningRequest& request) const {
   auto sequence = std::make_unique<Sequence>();
@@ -122,7 +127,7 @@ std::unique_ptr<Sequence> Scheduler::new_sequence(RunningRequest& request) const
   if (options_.share_pages) sequence->shareable = request.wants_outputs ? request.first_output : given - 1;
   sequence->tokens.reserve(static_cast<std::size_t>(sequence->longest));
   sequence->tokens = request.tokens;
-  sequence->pages.reserve(static_cast<std::size_t>(pages_of(sequence->longest)));
+  sequence->pages.reserve(static_cast<std::size_t>(pages_.num_pages(sequence->longest)));
   if (!request.wants_outputs) {
     sequence->chance.emplace(request.options.seed, request.tokens, request.first_sample + sequence->sample);
     if (request.constraint) sequence->constraint = request.constraint->copy();
@@ -155,98 +160,9 @@ void Scheduler::discard_for_another(std::int64_t bytes) {
   }
 }
 
-// ---- Pages of prompts
-
-/// The sample has the prompt's pages: the full ones shared, the last one copied, because the sample is going to write
-/// to it.
-void Scheduler::take_prompt(Sequence& sequence, std::span<const PageId> pages, std::span<CachedPage* const> entries) {
-  const auto given = length(sequence.request->tokens);
-  const auto full = static_cast<std::size_t>(given / page_tokens_);
-  for (std::size_t i = 0; i < full; ++i) {
-    cache_.hold(pages[i]);
-    sequence.pages.push_back(pages[i]);
-    sequence.entries.push_back(entries[i]);
-  }
-  if (pages.size() > full) {
-    const auto copy = take_page(sequence);
-    model_.copy_page(pages[full], copy);
-  }
-  sequence.computed = given;
-  sequence.promised_pages = static_cast<std::int64_t>(full);
-  sequence.state = State::kDecoding;
-}
-
-void Scheduler::keep_prompt(RunningRequest& request, const Sequence& sequence) {
-  for (const auto page : sequence.pages) cache_.hold(page);
-  request.prompt_pages = sequence.pages;
-  request.prompt_entries = sequence.entries;
-  request.prompt_outputs.assign(sequence.outputs, sequence.outputs + output_width_);
-}
-
-void Scheduler::release_kept_prompt(RunningRequest& request) {
-  while (!request.prompt_pages.empty()) {
-    cache_.release(request.prompt_pages.back());
-    request.prompt_pages.pop_back();
-  }
-  request.prompt_entries.clear();
-}
-
 void Scheduler::forget_prompt(RunningRequest& request) {
-  release_kept_prompt(request);
+  pages_.release_prompt(request);
   request.prompt = Prompt::kUnknown;
-}
-
-std::span<const text::TokenId> Scheduler::next_shareable(const Sequence& sequence) const {
-  const auto count = std::clamp<std::int64_t>(sequence.shareable - sequence.computed, 0, page_tokens_);
-  return std::span(sequence.tokens)
-      .subspan(static_cast<std::size_t>(sequence.computed), static_cast<std::size_t>(count));
-}
-
-/// The page that continues the sequence, when it is full and computed.
-CachedPage* Scheduler::next_known_page(const Sequence& sequence) const {
-  const auto tokens = next_shareable(sequence);
-  if (sequence.computed % page_tokens_ != 0 || static_cast<std::int64_t>(tokens.size()) < page_tokens_) return nullptr;
-  auto* entry = cache_.find(last_entry(sequence), tokens);
-  return entry == nullptr || entry->is_promise() ? nullptr : entry;
-}
-
-void Scheduler::take_known_page(Sequence& sequence, CachedPage& entry) {
-  cache_.hold(entry.page());
-  sequence.pages.push_back(entry.page());
-  sequence.entries.push_back(&entry);
-  sequence.computed += page_tokens_;
-  sequence.promised_pages = std::max(sequence.promised_pages, static_cast<std::int64_t>(sequence.entries.size()));
-}
-
-/// Takes over what others have computed since. False when the next page is about to come from another sequence.
-bool Scheduler::take_known_pages(Sequence& sequence) {
-  const auto before = sequence.computed;
-  while (auto* entry = next_known_page(sequence)) {
-    take_known_page(sequence, *entry);
-    --sequence.reserve;
-    pool_.return_reserve(1);
-    is_hopeless_ = false;
-  }
-  bool comes_soon = false;
-  if (const auto tokens = next_shareable(sequence); sequence.computed % page_tokens_ == 0 && !tokens.empty()) {
-    const auto agreement = cache_.find_longest(last_entry(sequence), tokens);
-    comes_soon = agreement.comes_soon;
-    if (!comes_soon && agreement.page != nullptr) {
-      const auto copy = take_page(sequence);
-      model_.copy_page(agreement.page->page(), copy);
-      sequence.computed += agreement.num_tokens;
-    }
-  }
-  if (sequence.is_counted) cached_tokens_ += sequence.computed - before;
-  return !comes_soon;
-}
-
-PageId Scheduler::take_page(Sequence& sequence) {
-  DROVER_CHECK(sequence.reserve > 0, "A sequence of {} pages has no page left", sequence.pages.size());
-  --sequence.reserve;
-  const auto page = pool_.take();
-  sequence.pages.push_back(page);
-  return page;
 }
 
 // ---- A step
@@ -282,7 +198,10 @@ std::span<const SequenceChunk> Scheduler::plan() {
 }
 
 void Scheduler::plan_prompt(Sequence& sequence) {
-  if (!take_known_pages(sequence)) return;
+  const auto before = sequence.computed;
+  const bool can_go_on = pages_.take_known(sequence);
+  if (sequence.is_counted) cached_tokens_ += sequence.computed - before;
+  if (!can_go_on) return;
   const auto& request = *sequence.request;
   const auto given = length(request.tokens);
   auto end = std::min(given, sequence.computed + prompt_tokens_left_);
@@ -296,26 +215,14 @@ void Scheduler::plan_prompt(Sequence& sequence) {
   if (end == sequence.computed) return;
   prompt_tokens_left_ -= end - sequence.computed;
   plan_tokens(sequence, end - sequence.computed, outputs);
-  if (options_.share_pages) promise_pages(sequence);
+  pages_.promise(sequence);
 }
 
 void Scheduler::plan_tokens(Sequence& sequence, std::int64_t count, std::int64_t outputs) {
   sequence.planned = count;
   sequence.num_outputs = outputs;
-  const auto pages = pages_of(sequence.computed + count);
-  while (static_cast<std::int64_t>(sequence.pages.size()) < pages) take_page(sequence);
+  pages_.grow(sequence, sequence.computed + count);
   planned_.push_back(&sequence);
-}
-
-/// Tells the others which pages this step computes or begins.
-void Scheduler::promise_pages(Sequence& sequence) {
-  const auto full = length(sequence.tokens) / page_tokens_;
-  const auto end = std::min(full, pages_of(sequence.computed + sequence.planned));
-  auto* parent = &last_entry(sequence);
-  for (auto page = static_cast<std::int64_t>(sequence.entries.size()); page < end && parent != nullptr; ++page) {
-    parent = cache_.promise(*parent, tokens_of_page(sequence, page), &sequence);
-    sequence.promised_pages = std::max(sequence.promised_pages, page + 1);
-  }
 }
 
 void Scheduler::place_outputs() {
@@ -349,27 +256,12 @@ void Scheduler::advance() {
     sequence->computed += sequence->planned;
     if (sequence->state == State::kPrompt && sequence->is_counted) computed_tokens_ += sequence->planned;
     sequence->planned = 0;
-    if (options_.share_pages) enter_full_pages(*sequence);
+    pages_.enter_full(*sequence);
   }
   for (auto* sequence : planned_) {
     const bool has_prompt =
         sequence->state == State::kPrompt && sequence->computed == length(sequence->request->tokens);
     if (has_prompt && !sequence->request->wants_outputs) prompt_is_known(*sequence);
-  }
-}
-
-void Scheduler::enter_full_pages(Sequence& sequence) {
-  while ((static_cast<std::int64_t>(sequence.entries.size()) + 1) * page_tokens_ <= sequence.computed) {
-    const auto index = sequence.entries.size();
-    auto& page = sequence.pages[index];
-    auto& entry = cache_.enter(last_entry(sequence), tokens_of_page(sequence, static_cast<std::int64_t>(index)), page);
-    if (entry.page() != page) {  // another sequence came to the same tokens: one of the two pages is enough
-      cache_.hold(entry.page());
-      cache_.release(page);
-      page = entry.page();
-      is_hopeless_ = false;
-    }
-    sequence.entries.push_back(&entry);
   }
 }
 
@@ -380,45 +272,23 @@ void Scheduler::prompt_is_known(Sequence& sequence) {
   request.prompt = Prompt::kKnown;
   for (const auto& other : running_) {
     if (other->request != &request || other->state != State::kAwaitsPrompt) continue;
-    take_prompt(*other, sequence.pages, sequence.entries);
+    pages_.take_prompt(*other, sequence.pages, sequence.entries);
+    other->state = State::kDecoding;
     other->outputs = sequence.outputs;
   }
-  if (request.begun < request.num_samples) keep_prompt(request, sequence);
-}
-
-std::span<const text::TokenId> Scheduler::tokens_of_page(const Sequence& sequence, std::int64_t page) const {
-  return std::span(sequence.tokens)
-      .subspan(static_cast<std::size_t>(page * page_tokens_), static_cast<std::size_t>(page_tokens_));
+  if (request.begun < request.num_samples) {
+    pages_.keep_prompt(request, sequence);
+    request.prompt_outputs.assign(sequence.outputs, sequence.outputs + output_width_);
+  }
 }
 
 // ---- The end
 
 void Scheduler::end(Sequence& sequence) {
-  release_pages(sequence);
+  pages_.release(sequence);
   is_hopeless_ = false;
   sequence.state = State::kEnded;
   --sequence.request->num_running;
-}
-
-void Scheduler::release_pages(Sequence& sequence) {
-  const auto full = static_cast<std::int64_t>(sequence.entries.size());
-  if (sequence.promised_pages > full) {
-    const auto first = static_cast<std::size_t>(full * page_tokens_);
-    const auto count = static_cast<std::size_t>((sequence.promised_pages - full) * page_tokens_);
-    cache_.withdraw(last_entry(sequence), std::span(sequence.tokens).subspan(first, count), &sequence);
-  }
-  if (const auto tail = sequence.computed - full * page_tokens_; options_.share_pages && tail > 0) {
-    const auto tokens = std::span(sequence.tokens)
-                            .subspan(static_cast<std::size_t>(full * page_tokens_), static_cast<std::size_t>(tail));
-    cache_.enter_tail(last_entry(sequence), tokens, sequence.pages[static_cast<std::size_t>(full)]);
-  }
-  while (!sequence.pages.empty()) {
-    cache_.release(sequence.pages.back());
-    sequence.pages.pop_back();
-  }
-  sequence.entries.clear();
-  pool_.return_reserve(sequence.reserve);
-  sequence.reserve = 0;
 }
 
 void Scheduler::sweep() {
@@ -437,8 +307,8 @@ void Scheduler::check() const {
     reserved += sequence->reserve;
     const auto shared = sequence->state == State::kAwaitsPrompt ? length(sequence->request->tokens) / page_tokens_ : 0;
     const auto pages = static_cast<std::int64_t>(sequence->pages.size()) + sequence->reserve + shared;
-    DROVER_CHECK(sequence->state == State::kEnded || pages == pages_of(sequence->longest),
-                 "A sequence has or may take {} pages, not {}", pages, pages_of(sequence->longest));
+    DROVER_CHECK(sequence->state == State::kEnded || pages == pages_.num_pages(sequence->longest),
+                 "A sequence has or may take {} pages, not {}", pages, pages_.num_pages(sequence->longest));
   }
   DROVER_CHECK(reserved == pool_.reserved(), "{} pages are reserved, but the sequences have a reserve of {}",
                pool_.reserved(), reserved);

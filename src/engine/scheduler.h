@@ -8,6 +8,7 @@
 
 #include "engine/paged_model.h"
 #include "engine/running_request.h"
+#include "engine/sequence_pages.h"
 
 namespace drover::engine {
 
@@ -76,30 +77,14 @@ class Scheduler {
   std::int64_t longest_of(const RunningRequest& request) const;
   std::unique_ptr<Sequence> new_sequence(RunningRequest& request) const;
   void start(RunningRequest& request, std::unique_ptr<Sequence> sequence);
-  void take_prompt(Sequence& sequence, std::span<const PageId> pages, std::span<CachedPage* const> entries);
-  void keep_prompt(RunningRequest& request, const Sequence& sequence);
-  void release_kept_prompt(RunningRequest& request);
   void forget_prompt(RunningRequest& request);
 
   bool reserve(std::int64_t pages);
-  std::int64_t pages_of(std::int64_t tokens) const { return (tokens + page_tokens_ - 1) / page_tokens_; }
-  PageId take_page(Sequence& sequence);
-  CachedPage* next_known_page(const Sequence& sequence) const;
-  std::span<const text::TokenId> next_shareable(const Sequence& sequence) const;
-  void take_known_page(Sequence& sequence, CachedPage& entry);
-  bool take_known_pages(Sequence& sequence);
-  CachedPage& last_entry(const Sequence& sequence) const {
-    return sequence.entries.empty() ? cache_.root() : *sequence.entries.back();
-  }
-  std::span<const text::TokenId> tokens_of_page(const Sequence& sequence, std::int64_t page) const;
 
   void plan_prompt(Sequence& sequence);
   void plan_tokens(Sequence& sequence, std::int64_t count, std::int64_t outputs);
-  void promise_pages(Sequence& sequence);
   void place_outputs();
-  void enter_full_pages(Sequence& sequence);
   void prompt_is_known(Sequence& sequence);
-  void release_pages(Sequence& sequence);
 
   PagedModel& model_;
   const EngineOptions options_;
@@ -107,6 +92,7 @@ class Scheduler {
   MemoryBudget::Member& member_;
   PagePool& pool_;
   PrefixCache& cache_;
+  SequencePages pages_;
   const std::int64_t page_tokens_;
   const std::int64_t output_width_;
 
@@ -123,6 +109,7 @@ class Scheduler {
 
   bool is_in_line_ = false;   // of the budget
   bool is_hopeless_ = false;  // the first of the waiting was refused, and nothing has come back since
+  std::int64_t returns_when_refused_ = 0;
 
   std::int64_t prompt_tokens_ = 0;
   std::int64_t cached_tokens_ = 0;
