@@ -2,7 +2,9 @@
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
+#include <fstream>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "ledger/ledger_store.h"
@@ -36,6 +38,15 @@ std::optional<std::string> meta(soci::session& sql, const std::string& name) {
   sql << "select value from meta where name = :name", soci::use(name, "name"), soci::into(value);
   if (!sql.got_data()) return std::nullopt;
   return value;
+}
+
+/// Asked before SOCI opens the file, because SOCI never closes a file that it opened and found to be no database.
+bool begins_as_database(const std::filesystem::path& file) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::ifstream stream(file, std::ios::binary);
+  std::string begin(kMagic.size(), '\0');
+  stream.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  return stream.gcount() == 0 || begin == kMagic;  // an empty file becomes a ledger
 }
 
 void create_tables(soci::session& sql) {
@@ -91,6 +102,10 @@ Ledger::Ledger(const std::filesystem::path& file, OpenMode mode) : store_(std::m
   }
   if (exists && !std::filesystem::is_regular_file(file))
     throw base::UserError("{} is not a file, so it is no ledger.", file.string());
+  if (exists && !begins_as_database(file)) {
+    throw base::UserError("{} is damaged or not a ledger (file is not a database); restore it from a copy or choose another home.",
+                          file.string());
+  }
   store_->guarded([&] {
     auto& sql = store_->sql;
     sql.open(soci::sqlite3, connection_string(file, mode == OpenMode::kReadOnly));
