@@ -24,18 +24,22 @@ bool GrammarConstraint::may_end() const {
 }
 
 void GrammarConstraint::accept(text::TokenId id) {
-  GrammarWalk walk(memory_->grammar());
-  for (const Standing& standing : standings_) walk.add(standing);
-  std::size_t begin = 0;
-  const std::vector<Symbol> spelling = memory_->vocabulary().spelling(id);
-  for (const Symbol symbol : spelling) {
-    const std::size_t end = walk.size();
-    walk.step(begin, end, symbol);
-    begin = end;
-  }
-  DROVER_CHECK(!spelling.empty() && begin < walk.size(), "The constraint does not allow token {} here", text::to_int(id));
   std::vector<Standing> standings;
-  for (std::size_t i = begin; i < walk.size(); ++i) standings.push_back(walk.standing(i));
+  const auto read_as = [&](std::span<const Symbol> symbols) {
+    GrammarWalk walk(memory_->grammar());
+    for (const Standing& standing : standings_) walk.add(standing);
+    std::size_t begin = 0;
+    for (const Symbol symbol : symbols) {
+      const std::size_t end = walk.size();
+      walk.step(begin, end, symbol);
+      begin = end;
+    }
+    for (std::size_t i = begin; i < walk.size() && !symbols.empty(); ++i) standings.push_back(walk.standing(i));
+  };
+  read_as(memory_->vocabulary().spelling(id));
+  // Qwen's "<tool_call>" is no control token, so it is also the text that it spells.
+  if (const auto whole = memory_->vocabulary().whole_symbol(id)) read_as({&*whole, 1});
+  DROVER_CHECK(!standings.empty(), "The constraint does not allow token {} here", text::to_int(id));
   standings_ = std::move(standings);
 }
 

@@ -76,6 +76,35 @@ TEST(ToolCallConstraint, TagsThatAreTokensAreTheseTokens) {
   EXPECT_TRUE(state->may_end());
 }
 
+/// Qwen's tokenizers: the tags are added tokens, but no control tokens.
+class AddedTags final : public text::Tokenizer {
+ public:
+  void encode_into(std::string_view text, const text::EncodeOptions& options, std::vector<text::TokenId>& out) const override {
+    all_.encode_into(text, options, out);
+  }
+  std::string decode(std::span<const text::TokenId> ids, const text::DecodeOptions& options) const override { return all_.decode(ids, options); }
+  std::string_view bytes_of(text::TokenId id) const override { return all_.bytes_of(id); }
+  std::int32_t vocab_size() const override { return all_.vocab_size(); }
+  bool is_special(text::TokenId) const override { return false; }
+  std::optional<text::TokenId> special(std::string_view spelling) const override { return all_.special(spelling); }
+  std::optional<text::TokenId> bos() const override { return std::nullopt; }
+  std::optional<text::TokenId> eos() const override { return std::nullopt; }
+  std::string hash() const override { return "added tags"; }
+
+ private:
+  SpelledTokenizer all_ = SpelledTokenizer::with_all_bytes({}, {"<tool_call>", "</tool_call>"});
+};
+
+TEST(ToolCallConstraint, TagsMayBeAddedTokensThatAreNoControlTokens) {
+  const AddedTags tokens;
+  const auto state = compile_tool_calls(functions(), ToolCallForm::kQwen, false, std::make_shared<const VocabularyTrie>(tokens))->copy();
+  state->accept(*tokens.special("<tool_call>"));
+  for (const auto id : byte_tokens("\n{\"name\": \"now\", \"arguments\": {}}\n")) state->accept(id);
+  EXPECT_FALSE(state->may_end());
+  state->accept(*tokens.special("</tool_call>"));
+  EXPECT_TRUE(state->may_end());
+}
+
 TEST(ToolCallConstraint, RefusesFunctionsThatCannotBeCalled) {
   const auto refusal = [](std::vector<CallableFunction> given) {
     try {

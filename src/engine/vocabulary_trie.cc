@@ -81,6 +81,12 @@ std::optional<Symbol> VocabularyTrie::token_symbol(std::string_view spelling) co
   return found == added_tokens_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<Symbol> VocabularyTrie::whole_symbol(text::TokenId id) const {
+  const auto& spelling = spellings_[static_cast<std::size_t>(text::to_int(id))];  // empty for control tokens
+  const auto symbol = spelling.empty() ? std::nullopt : token_symbol(spelling);
+  return symbol && token_of(*symbol) == id ? symbol : std::nullopt;
+}
+
 text::TokenId VocabularyTrie::token_of(Symbol symbol) const {
   return token_symbols_.at(static_cast<std::size_t>(symbol - kFirstTokenSymbol));
 }

@@ -42,6 +42,8 @@ class VocabularyTrie {
   std::vector<Symbol> spelling(text::TokenId id) const;
   /// The symbol of an added or special token, by its exact spelling.
   std::optional<Symbol> token_symbol(std::string_view spelling) const;
+  /// The symbol of a token that is added but no control token: it stands for its spelling, and for this.
+  std::optional<Symbol> whole_symbol(text::TokenId id) const;
   /// The id behind such a symbol.
   text::TokenId token_of(Symbol symbol) const;
 
