@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <deque>
@@ -20,6 +21,28 @@ void initialise_curl() {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) throw base::SurroundingsError("The HTTP library could not be initialised.");
   });
 }
+
+/// Keeps a write of the TLS library to a closed connection from ending the program, on this thread while it lives.
+class BrokenPipeGuard {
+ public:
+  BrokenPipeGuard() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &old_);
+  }
+  ~BrokenPipeGuard() {
+    const timespec now{};
+    while (sigtimedwait(&pipe_, nullptr, &now) == SIGPIPE) {
+    }
+    pthread_sigmask(SIG_SETMASK, &old_, nullptr);
+  }
+  BrokenPipeGuard(const BrokenPipeGuard&) = delete;
+  BrokenPipeGuard& operator=(const BrokenPipeGuard&) = delete;
+
+ private:
+  sigset_t pipe_;
+  sigset_t old_;
+};
 
 HttpFailure::Kind kind_of(CURLcode code) {
   switch (code) {
@@ -119,6 +142,7 @@ class HttpClient::Implementation {
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, 1024L);  // idle connections that are kept
   }
   ~Implementation() {
+    const BrokenPipeGuard guard;
     for (auto& [easy, transfer] : transfers_) curl_multi_remove_handle(multi_, easy);
     transfers_.clear();
     curl_multi_cleanup(multi_);
@@ -152,6 +176,7 @@ class HttpClient::Implementation {
       cancelled_.push_back(id);
       return;
     }
+    const BrokenPipeGuard guard;
     curl_multi_remove_handle(multi_, found->first);
     transfers_.erase(found);
   }
@@ -210,6 +235,7 @@ class HttpClient::Implementation {
   }
 
   void perform(int& running) {
+    const BrokenPipeGuard guard;
     in_callbacks_ = true;
     const auto code = curl_multi_perform(multi_, &running);
     in_callbacks_ = false;

@@ -21,8 +21,10 @@ std::int64_t unix_time() { return std::chrono::duration_cast<std::chrono::second
 
 }  // namespace
 
-CompletionSession::CompletionSession(const ServedModel& model, EngineThread& engine, Metrics& metrics, CompletionRequest request, std::string id)
+CompletionSession::CompletionSession(const ServedModel& model, ReplyConstraints& constraints, EngineThread& engine, Metrics& metrics,
+                                     CompletionRequest request, const std::string& id)
     : model_(model),
+      constraints_(constraints),
       engine_(engine),
       metrics_(metrics),
       request_(std::move(request)),
@@ -69,22 +71,26 @@ std::vector<text::TokenId> CompletionSession::chat_prompt() {
   if (request_.tool_choice == ToolChoice::kNone) request_.dialog.tools.clear();
   auto prompt = model_.format->render(request_.dialog, {.generation_prompt = true}).ids;
   if (request_.tool_choice == ToolChoice::kRequired) {
+    std::vector<chat::ToolDefinition> tools;
     std::vector<std::string> functions;
     for (const auto& tool : request_.dialog.tools) {
-      if (request_.tool_name.empty() || tool.name == request_.tool_name) functions.push_back(tool.name);
+      if (!request_.tool_name.empty() && tool.name != request_.tool_name) continue;
+      tools.push_back(tool);
+      functions.push_back(tool.name);
     }
-    forced_ = forced_call(*model_.format, request_.dialog, functions);
+    constraint_ = constraints_.of_calls(model_.format->name(), tools);
+    if (constraint_ == nullptr) forced_ = forced_call(*model_.format, request_.dialog, functions);
     prompt.insert(prompt.end(), forced_.begin(), forced_.end());
   }
   return prompt;
 }
 
-std::shared_ptr<const engine::TokenConstraint> CompletionSession::constraint() const {
-  if (!request_.wants_json) return nullptr;
-  if (!model_.compile_schema) throw ApiError(400, "This server cannot hold replies to a JSON schema.", "response_format");
-  if (!request_.dialog.tools.empty()) throw ApiError(400, "\"response_format\" and \"tools\" cannot go together: a call is not the JSON that is asked for.", "response_format");
+std::shared_ptr<const engine::TokenConstraint> CompletionSession::schema_constraint() {
+  if (!request_.dialog.tools.empty()) {
+    throw ApiError(400, "\"response_format\" and \"tools\" cannot go together: a call is not the JSON that is asked for.", "response_format");
+  }
   try {
-    return model_.compile_schema(request_.schema.empty() ? R"({"type": "object"})" : request_.schema);
+    return constraints_.of_schema(request_.schema);
   } catch (const base::UserError& error) {
     throw ApiError(400, error.what(), "response_format");
   }
@@ -105,7 +111,8 @@ void CompletionSession::submit() {
   auto options = request_.options;
   options.stop_strings.clear();  // found by the readers
   options.stop_ids = stop_ids_;
-  const auto language = constraint();
+  if (request_.wants_json) constraint_ = schema_constraint();
+  if (constraint_ != nullptr && request_.ignores_end) throw ApiError(400, "\"ignore_eos\" is not possible here: the reply ends where its JSON does.", "ignore_eos");
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     auto own = options;
     const auto room = model_.model->max_positions() - static_cast<std::int64_t>(prompts_[i].size());
@@ -116,7 +123,7 @@ void CompletionSession::submit() {
     own.max_tokens = std::clamp<std::int64_t>(own.max_tokens, 1, std::max<std::int64_t>(room, 1));
     own.min_tokens = std::min(own.min_tokens, own.max_tokens);
     running_.push_back(engine_.engine().submit(
-        engine::SampleRequest{.prompt = prompts_[i], .options = std::move(own), .num_samples = request_.num_choices, .first_sample = 0, .constraint = language},
+        engine::SampleRequest{.prompt = prompts_[i], .options = std::move(own), .num_samples = request_.num_choices, .first_sample = 0, .constraint = constraint_},
         feed_listener(feed_, static_cast<std::int64_t>(i) * request_.num_choices)));
   }
 }

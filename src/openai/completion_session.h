@@ -13,6 +13,7 @@
 #include "openai/completion_request.h"
 #include "openai/engine_thread.h"
 #include "openai/metrics.h"
+#include "openai/reply_constraints.h"
 #include "openai/request_feed.h"
 #include "openai/served_model.h"
 
@@ -22,7 +23,8 @@ namespace drover::openai {
 class CompletionSession {
  public:
   /// Renders the prompts and submits them. `id` names the answer. Throws ApiError.
-  CompletionSession(const ServedModel& model, EngineThread& engine, Metrics& metrics, CompletionRequest request, std::string id);
+  CompletionSession(const ServedModel& model, ReplyConstraints& constraints, EngineThread& engine, Metrics& metrics, CompletionRequest request,
+                    const std::string& id);
   ~CompletionSession();
   CompletionSession(const CompletionSession&) = delete;
   CompletionSession& operator=(const CompletionSession&) = delete;
@@ -44,7 +46,7 @@ class CompletionSession {
   void make_prompts();
   std::vector<text::TokenId> chat_prompt();
   void submit();
-  std::shared_ptr<const engine::TokenConstraint> constraint() const;
+  std::shared_ptr<const engine::TokenConstraint> schema_constraint();
   /// Moves all choices on until they have ended; false when the client is gone or `on_news` returns false.
   bool pump(const std::function<bool()>& is_gone, const std::function<bool(std::vector<News>& news)>& on_news);
   void take(const FeedEvent& event, std::vector<News>& news);
@@ -52,11 +54,13 @@ class CompletionSession {
   void count();
 
   const ServedModel& model_;
+  ReplyConstraints& constraints_;
   EngineThread& engine_;
   Metrics& metrics_;
   CompletionRequest request_;
   std::vector<std::vector<text::TokenId>> prompts_;
   std::vector<text::TokenId> forced_;
+  std::shared_ptr<const engine::TokenConstraint> constraint_;
   std::vector<text::TokenId> stop_ids_;
   CompletionAnswer answer_;
   std::vector<ChoiceReader> choices_;

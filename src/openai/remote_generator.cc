@@ -61,7 +61,17 @@ class Run {
   Run(const RemoteOptions& options, EndpointPool& pool, net::HttpClient& client, std::span<const GenerationRequest> requests,
       const GenerationCallbacks& callbacks)
       : options_(options), pool_(pool), client_(client), requests_(requests), callbacks_(callbacks) {
-    for (std::size_t i = 0; i < requests.size(); ++i) prepare(i);
+    failed_.resize(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      results_.emplace_back();
+      prompts_.emplace_back();
+      try {
+        prepare(i);
+      } catch (const UserError& error) {
+        if (!callbacks_.on_failure) throw;
+        callbacks_.on_failure(i, error.what());
+      }
+    }
   }
 
   ~Run() {
@@ -99,12 +109,13 @@ class Run {
     if (request.prompt_ids.empty() && request.dialog.messages.empty()) {
       throw UserError("A request to sample from has neither messages nor prompt tokens.");
     }
+    if (request.constraint != nullptr) throw UserError("A server cannot hold replies to a language that was compiled here (a schema, a list of choices).");
     auto prompt = request.prompt_ids;
     if (prompt.empty() && options_.render_here) prompt = options_.format->render(request.dialog, {.generation_prompt = true}).ids;
     if (prompt.empty()) refuse_what_servers_lack(request.dialog);
-    results_.push_back({.prompt_ids = prompt, .responses = {}});
-    results_.back().responses.resize(static_cast<std::size_t>(request.num_responses));
-    prompts_.push_back(std::move(prompt));
+    results_[index].prompt_ids = prompt;
+    if (callbacks_.keep_responses) results_[index].responses.resize(static_cast<std::size_t>(request.num_responses));
+    prompts_[index] = std::move(prompt);
     for (std::int64_t first = 0; first < request.num_responses; first += options_.choices_per_request) {
       jobs_.push_back({.request = index, .first = first, .count = std::min(options_.choices_per_request, request.num_responses - first)});
     }
@@ -245,10 +256,10 @@ class Run {
       for (std::int64_t i = got; i < job.count; ++i) jobs_.push_back({.request = job.request, .first = job.first + i, .count = 1});
     }
     for (std::int64_t i = 0; i < got; ++i) {
-      auto& place = results_[job.request].responses[static_cast<std::size_t>(job.first + i)];
-      place = std::move(responses[static_cast<std::size_t>(i)]);
+      auto& response = responses[static_cast<std::size_t>(i)];
       ++done_;
-      tell(job.request, job.first + i, place);
+      tell(job.request, job.first + i, response);
+      if (callbacks_.keep_responses) results_[job.request].responses[static_cast<std::size_t>(job.first + i)] = std::move(response);
     }
   }
 
@@ -260,18 +271,17 @@ class Run {
 
   void fail(const Job& job, std::size_t endpoint, const std::string& reason) {
     const auto sentence = fmt::format("request {} at {}: {}", job.request + 1, net::shown_url(pool_[endpoint].endpoint.url), pool_.without_keys(reason));
-    for (std::int64_t i = 0; i < job.count; ++i) {
-      ++done_;
-      auto& response = results_[job.request].responses[static_cast<std::size_t>(job.first + i)];
-      response = {};
-      response.finish = generate::Finish::kCancelled;
-      if (options_.on_failure) {
-        options_.on_failure(job.request, job.first + i, sentence);
-      } else {
-        ++num_failed_;
-        if (first_failure_.empty()) first_failure_ = sentence;
-      }
+    done_ += job.count;
+    num_failed_ += job.count;
+    for (std::int64_t i = 0; i < job.count && callbacks_.keep_responses; ++i) {
+      results_[job.request].responses[static_cast<std::size_t>(job.first + i)].finish = generate::Finish::kCancelled;
     }
+    if (callbacks_.on_failure) {
+      if (!failed_[job.request]) callbacks_.on_failure(job.request, sentence);
+    } else if (first_failure_.empty()) {
+      first_failure_ = sentence;
+    }
+    failed_[job.request] = true;
   }
 
   void tell(std::size_t request, std::int64_t number, const Response& response) {
@@ -294,6 +304,7 @@ class Run {
   const GenerationCallbacks& callbacks_;
   std::vector<std::vector<text::TokenId>> prompts_;  // empty where the server renders the dialog
   std::vector<GenerationResult> results_;
+  std::vector<bool> failed_;  // requests that lack a reply
   std::deque<Job> jobs_;
   std::vector<net::TransferId> in_flight_;
   std::int64_t done_ = 0;

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,9 +31,6 @@ struct RemoteOptions {
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds first_delay{500};        ///< before the second attempt; doubles with each further one, less up to half at random
   std::chrono::milliseconds max_delay{60'000};       ///< longest delay; also the most that a Retry-After is obeyed
-  /// Called for a reply that no attempt brought, and the others go on. Its Response then stays empty and cancelled. When this is empty,
-  /// `generate` throws after all others are there.
-  std::function<void(std::size_t request, std::int64_t response, const std::string& reason)> on_failure = {};
 
   /// Throws UserError that names the field.
   void validate() const;
@@ -52,7 +48,9 @@ struct RemoteOptions {
 /// The seed of a request is derived from `seed` and the number of its first sample: samples are different ones, and the same again only
 /// where the server keeps such a promise.
 ///
-/// Throws SurroundingsError with the last reason when all endpoints are dead. No key is ever in a message.
+/// A request some of whose replies no attempt brought goes to on_failure, once; its other replies are there. Without on_failure the call
+/// throws when all others are there. Throws SurroundingsError with the last reason when all endpoints are dead. No key is ever in a
+/// message.
 std::unique_ptr<generate::Generator> make_remote_generator(RemoteOptions options);
 
 }  // namespace drover::openai

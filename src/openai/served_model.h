@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "chat/chat_format.h"
 #include "engine/paged_model.h"
-#include "engine/token_constraint.h"
 #include "model/encoder.h"
 #include "text/tokenizer.h"
 
@@ -21,8 +19,6 @@ struct ServedModel {
   std::shared_ptr<const text::Tokenizer> tokenizer = {};
   std::shared_ptr<const chat::ChatFormat> format = {};   ///< may be empty: then there is no /v1/chat/completions
   std::vector<text::TokenId> stop_ids = {};              ///< of the model's configuration; those of the format come beside them
-  /// Makes the constraint of a JSON schema's texts; throws UserError. Empty: "response_format" is refused.
-  std::function<std::shared_ptr<const engine::TokenConstraint>(const std::string& schema)> compile_schema = {};
   std::shared_ptr<const model::Encoder> encoder = {};    ///< serves /v1/embeddings
 };
 

@@ -47,7 +47,10 @@ class Server::Implementation {
  public:
   Implementation(ServedModel model, ServerOptions options)
       : model_(std::move(model)), options_(std::move(options)), seeds_(std::random_device{}(), "served seed"), http_(http_options(options_)) {
-    if (model_.model != nullptr) engine_.emplace(model_.model, options_.engine);
+    if (model_.model != nullptr) {
+      constraints_.emplace(model_.tokenizer);
+      engine_.emplace(model_.model, options_.engine);
+    }
     http_.set_gate([this](HttpExchange& exchange) { return refuse_stranger(exchange); });
     route("POST", "/v1/chat/completions", [this](HttpExchange& exchange) { complete(exchange, true); });
     route("POST", "/v1/completions", [this](HttpExchange& exchange) { complete(exchange, false); });
@@ -123,7 +126,7 @@ class Server::Implementation {
       request.options.seed = seeds_.next_u64();
     }
     const bool streams = request.streams;
-    auto session = std::make_shared<CompletionSession>(model_, *engine_, metrics_, std::move(request),
+    auto session = std::make_shared<CompletionSession>(model_, *constraints_, *engine_, metrics_, std::move(request),
                                                        fmt::format("{}-{:08x}{:06x}", is_chat ? "chatcmpl" : "cmpl", run_id_, number));
     if (!streams) return session->answer(exchange);
     exchange.stream("text/event-stream", [session = std::move(session)](net::BodyWriter& writer) mutable {
@@ -160,6 +163,7 @@ class Server::Implementation {
   ServedModel model_;
   ServerOptions options_;
   Metrics metrics_;
+  std::optional<ReplyConstraints> constraints_;
   std::optional<EngineThread> engine_;
   std::mutex encoder_mutex_;
   std::mutex seeds_mutex_;
