@@ -102,13 +102,13 @@ class RandomSchemas {
         if (random_.below(2) == 0) schema["maxLength"] = least + random_.below(5);
         return schema;
       }
-      case 8: return random_.below(4) == 0 ? TestJson::object() : TestJson{{"anyOf", {some_schema(depth - 1), some_schema(depth - 1)}}};
+      case 8: return random_.below(4) == 0 ? TestJson::object() : TestJson::object({{"anyOf", TestJson::array({some_schema(depth - 1), some_schema(depth - 1)})}});
       case 9: {
         TestJson schema = {{"type", "array"}, {"items", some_schema(depth - 1)}};
         const std::uint64_t least = random_.below(3);
         if (random_.below(2) == 0) schema["minItems"] = least;
         if (random_.below(2) == 0) schema["maxItems"] = least + random_.below(3);
-        if (random_.below(3) == 0) schema["prefixItems"] = {some_schema(depth - 1)};
+        if (random_.below(3) == 0) schema["prefixItems"] = TestJson::array({some_schema(depth - 1)});
         return schema;
       }
       default: {
