@@ -14,6 +14,7 @@ void add_all_commands(const Commands& commands) {
   add_inspect_command(commands);
   add_tokenize_command(commands);
   add_logprobs_command(commands);
+  add_gap_command(commands);
   add_convert_command(commands);
   add_info_command(commands);
   add_doctor_command(commands);

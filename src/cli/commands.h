@@ -8,6 +8,7 @@ namespace drover::cli {
 void add_chat_command(const Commands& commands);
 void add_convert_command(const Commands& commands);
 void add_doctor_command(const Commands& commands);
+void add_gap_command(const Commands& commands);
 void add_generate_command(const Commands& commands);
 void add_info_command(const Commands& commands);
 void add_inspect_command(const Commands& commands);

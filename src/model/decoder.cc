@@ -10,6 +10,7 @@
 #include "model/attention.h"
 #include "model/head_log_probs.h"
 #include "model/heads.h"
+#include "model/packed/float_product.h"
 #include "model/rope.h"
 
 namespace drover::model {
@@ -17,11 +18,11 @@ namespace {
 
 using at::Tensor;
 
-// Root mean square norm (Zhang and Sennrich 2019): computed in float32, cast, then scaled.
+// Root mean square norm (Zhang and Sennrich 2019) in float32; the result has the weight's type.
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double eps) {
   const Tensor wide = x.to(at::kFloat);
   const Tensor inverse = (wide.square().mean(-1, /*keepdim=*/true) + eps).rsqrt();
-  return (wide * inverse).to(x.scalar_type()) * weight;
+  return (wide * inverse * weight.to(at::kFloat)).to(weight.scalar_type());
 }
 
 // Rotates the halves of each head: pairs are (i, i + head_dim / 2). `x`: [tokens, heads, head_dim]; cosines and sines:
@@ -152,6 +153,13 @@ const Tensor& Decoder::head_weight() const {
   return parameter(config_.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight");
 }
 
+const PackedMatrix* Decoder::packed_head() const {
+  const Tensor& weight = head_weight();
+  if (weight.requires_grad() || !has_float_product(weight)) return nullptr;
+  std::call_once(packed_head_->once, [&] { packed_head_->matrix = pack_matrix(weight, {}); });
+  return &packed_head_->matrix;
+}
+
 Tensor Decoder::attention(const Layer& layer, std::size_t index, const Tensor& x, const Tensor& cosines, const Tensor& sines,
                           const Attend& attend) const {
   const std::int64_t tokens = x.size(0);
@@ -177,7 +185,8 @@ Tensor Decoder::hidden_with(std::span<const text::TokenId> tokens, std::span<con
   const Tensor cosines = angles.cos() * rotary_magnitude_;
   const Tensor sines = angles.sin() * rotary_magnitude_;
 
-  Tensor x = at::embedding(parameter("model.embed_tokens.weight"), id_tensor(tokens, device()));
+  // The stream that all layers add to stays float32: in bfloat16 its rounding would outweigh that of everything else.
+  Tensor x = at::embedding(parameter("model.embed_tokens.weight"), id_tensor(tokens, device())).to(at::kFloat);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     x = x + attention(layer, i, rms_norm(x, layer.input_norm, config_.rms_norm_eps), cosines, sines, attend);
@@ -221,7 +230,7 @@ Tensor Decoder::log_probs_of(const Tensor& hidden, const TokenRow& row) const {
     targets.push_back(entry.target);
   }
   const Tensor picked = hidden.index_select(0, index_tensor(positions, row.num_tokens(), device()));
-  return head_log_probs(picked, head_weight(), id_tensor(targets, device()));
+  return head_log_probs(picked, head_weight(), id_tensor(targets, device()), packed_head());
 }
 
 Tensor Decoder::logits(const TokenRow& row, std::span<const std::int64_t> positions, AttentionPath path) const {

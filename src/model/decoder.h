@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/packed/packed_matrix.h"
 #include "model/token_tree.h"
 
 namespace drover::model {
@@ -94,6 +97,7 @@ class Decoder {
   at::Tensor find(std::string_view name) const;  // undefined when the model has no such parameter
   void gather_layers();
   const at::Tensor& head_weight() const;
+  const PackedMatrix* packed_head() const;  // null where head_log_probs has to pack by itself, or cannot
   at::Tensor attention(const Layer& layer, std::size_t index, const at::Tensor& x, const at::Tensor& cosines,
                        const at::Tensor& sines, const Attend& attend) const;
   at::Tensor scores_of_rows(const at::Tensor& rows) const;
@@ -103,6 +107,11 @@ class Decoder {
   std::map<std::string, std::size_t, std::less<>> index_;
   std::vector<Layer> layers_;
   at::Tensor inverse_frequencies_;  // [head_dim / 2] float32 on the device
+  struct PackedHead {
+    std::once_flag once;
+    PackedMatrix matrix;
+  };
+  std::shared_ptr<PackedHead> packed_head_ = std::make_shared<PackedHead>();  // made when first asked for
   double rotary_magnitude_ = 1.0;   // what cosines and sines are multiplied with (yarn)
 };
 
