@@ -50,20 +50,20 @@ def gsm8k(data):
     raise SystemExit(f"There is no gsm8k/train.jsonl(.gz) in {data}.")
 
 
-def write_prompts(data, path):
-    """32 questions of grade-school mathematics behind the same two worked examples; without data, questions made here."""
+def write_prompts(data, path, count=32):
+    """Questions of grade-school mathematics behind the same two worked examples; without data, questions made here."""
     user = lambda text: {"role": "user", "content": text}
     assistant = lambda text: {"role": "assistant", "content": text}
     rng = random.Random(17)
     if data:
         rows = gsm8k(data)
         rng.shuffle(rows)
-        shots, asked = rows[600:602], [row["question"] for row in rows[700:732]]
+        shots, asked = rows[600:602], [row["question"] for row in rows[700:700 + count]]
         prefix = [message for shot in shots for message in (user(shot["question"]), assistant(shot["answer"]))]
     else:
         story = lambda: " ".join(f"On day {day} the shop sold {rng.randrange(9, 99)} apples and {rng.randrange(9, 99)} pears." for day in range(1, 6))
         prefix = [message for _ in range(2) for message in (user(story() + " How many apples were sold?"), assistant(story()))]
-        asked = [story() + " How many pears were sold?" for _ in range(32)]
+        asked = [story() + " How many pears were sold?" for _ in range(count)]
     with open(path, "w") as out:
         for question in asked:
             out.write(json.dumps({"messages": prefix + [user(question)]}) + "\n")
