@@ -16,6 +16,9 @@
 #include "base/error.h"
 #include "net/http_client.h"
 
+/// Debian's cpp-httplib is compiled without ThreadSanitizer, which therefore does not see that its static patterns are made once.
+extern "C" const char* __tsan_default_suppressions() { return "called_from_lib:libcpp-httplib.so\n"; }
+
 namespace drover::net {
 namespace {
 

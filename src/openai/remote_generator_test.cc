@@ -232,8 +232,8 @@ TEST(RemoteGenerator, EncodesTheTextOnlyWhereNothingSpeaksAgainstIt) {
 }
 
 TEST(RemoteGenerator, WaitsAsLongAsABusyServerAsks) {
-  std::chrono::steady_clock::time_point refused;
-  std::chrono::steady_clock::time_point answered;
+  std::atomic<std::chrono::steady_clock::time_point> refused;
+  std::atomic<std::chrono::steady_clock::time_point> answered;
   ScriptedServer server([&](const Json& request, int number, net::HttpExchange& exchange) {
     if (number == 0) {
       refused = std::chrono::steady_clock::now();
@@ -245,7 +245,7 @@ TEST(RemoteGenerator, WaitsAsLongAsABusyServerAsks) {
   auto options = quick({server.endpoint()});
   options.max_delay = std::chrono::seconds(5);
   EXPECT_EQ(only_response(options, ask("x")).finish, Finish::kTerminator);
-  EXPECT_GE(answered - refused, std::chrono::seconds(1));
+  EXPECT_GE(answered.load() - refused.load(), std::chrono::seconds(1));
 }
 
 TEST(RemoteGenerator, TriesAgainAfterServerErrorsSilenceAndCutAnswers) {
