@@ -27,6 +27,7 @@ struct GapOptions {
   SamplingArguments sampling;
   std::int64_t responses = 4;
   int threads = 0;
+  std::string weights = "as-given";
   bool json = false;
 };
 
@@ -43,7 +44,7 @@ base::ExitStatus measure_gap(const GapOptions& options) {
   ProgressLine progress;
   generate::GenerationCallbacks callbacks;
   callbacks.on_progress = progress.on_progress();
-  const auto results = generate::make_local_generator(model, format)->generate(requests, callbacks);
+  const auto results = generate::make_local_generator(model, format, {}, weight_form(options.weights))->generate(requests, callbacks);
   std::vector<double> gaps;
   for (std::size_t i = 0; i < results.size(); ++i) {
     generate::add_log_prob_gaps(*model, results[i], gaps);
@@ -76,6 +77,7 @@ void add_gap_command(const Commands& commands) {
   command.add_option("-n,--responses", options->responses, "samples of each prompt")->capture_default_str();
   add_sampling_options(command, options->sampling);
   command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  add_weights_option(command, options->weights);
   command.add_flag("--json", options->json, "print one JSON object");
   add_dtype_option(command, options->dtype);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");

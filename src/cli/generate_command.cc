@@ -35,6 +35,7 @@ struct GenerateOptions {
   std::int64_t max_sequences = 128;
   double memory_gib = 2.0;
   int threads = 0;
+  std::string weights = "as-given";
   bool no_sharing = false;
   bool json = false;
 };
@@ -60,7 +61,7 @@ Prompts read_prompts(const GenerateOptions& options) {
 std::string run_name(const model::Model& model, const std::string& format, const Prompts& prompts, const engine::SamplingOptions& sampling,
                      const GenerateOptions& options) {
   base::FieldHasher hasher;
-  hasher.add(model.hash()).add(options.dtype).add(format).add(sampling.describe());
+  hasher.add(model.hash()).add(options.dtype).add(options.weights).add(format).add(sampling.describe());
   for (const auto& choice : options.sampling.choices) hasher.add(choice);
   if (!options.sampling.json_schema.empty()) hasher.add(base::content_hash_of_file(options.sampling.json_schema));
   hasher.add(std::int64_t{options.sampling.json_object});
@@ -144,7 +145,8 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
 
   const auto generator = generate::make_local_generator(
       model, format,
-      {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing});
+      {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing},
+      weight_form(options.weights));
   ProgressLine progress;
   generate::GenerationCallbacks callbacks;
   callbacks.keep_responses = false;
@@ -190,6 +192,7 @@ void add_generate_command(const Commands& commands) {
   command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
   command.add_flag("--no-sharing", options->no_sharing, "compute every sample's prompt apart (to measure what sharing saves)");
   command.add_option("--on-bad-row", options->on_bad_row, "stop or skip")->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
+  add_weights_option(command, options->weights);
   command.add_flag("--json", options->json, "print the summary as JSON");
   add_dtype_option(command, options->dtype);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");

@@ -91,8 +91,9 @@ engine::SampleRequest engine_request(const PreparedRequest& prepared) {
 
 class EngineGenerator final : public LocalGenerator {
  public:
-  EngineGenerator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format, const engine::EngineOptions& options)
-      : model_(std::move(model)), format_(std::move(format)), engine_(paged_model_of(*model_), options) {}
+  EngineGenerator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format, const engine::EngineOptions& options,
+                  model::WeightForm weights)
+      : model_(std::move(model)), format_(std::move(format)), engine_(paged_model_of(*model_, weights), options) {}
 
   std::vector<GenerationResult> generate(std::span<const GenerationRequest> requests, const GenerationCallbacks& callbacks) override {
     Call call{.model = *model_, .format = format_.get(), .callbacks = callbacks, .results = {}};
@@ -177,19 +178,20 @@ class EngineGenerator final : public LocalGenerator {
 
 }  // namespace
 
-std::shared_ptr<engine::PagedModel> paged_model_of(const model::Model& model) {
+std::shared_ptr<engine::PagedModel> paged_model_of(const model::Model& model, model::WeightForm weights) {
   const auto decoder = model.shared_decoder();
-  if (decoder->device().is_cpu()) return model::make_packed_decoder(decoder);
+  if (decoder->device().is_cpu()) return model::make_packed_decoder(decoder, weights);
+  if (weights != model::WeightForm::kAsGiven) throw base::UserError("int8 weights are for the CPU, but the model is on {}.", decoder->device().str());
   return model::make_paged_decoder(decoder);
 }
 
 std::unique_ptr<LocalGenerator> make_local_generator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format,
-                                                     const engine::EngineOptions& options) {
+                                                     const engine::EngineOptions& options, model::WeightForm weights) {
   options.validate();
   if (model->config().head.kind != model::HeadKind::kLanguage) {
     throw base::UserError("This model cannot write: it has no language head, but one that scores.");
   }
-  return std::make_unique<EngineGenerator>(std::move(model), std::move(format), options);
+  return std::make_unique<EngineGenerator>(std::move(model), std::move(format), options, weights);
 }
 
 }  // namespace drover::generate

@@ -31,7 +31,9 @@ struct Multiplication {
   const Element* a = nullptr;        ///< [rows, k], rows `a_stride` apart
   std::int64_t a_stride = 0;
   std::int64_t rows = 0;
-  const Element* weights = nullptr;  ///< panels
+  const Element* weights = nullptr;  ///< panels; or null:
+  const std::int8_t* int8_weights = nullptr;  ///< panels of whole numbers ...
+  const float* scales = nullptr;     ///< ... that each column multiplies: [panels * 64]
   const float* bias = nullptr;       ///< [panels * 64] or null
   std::int64_t k = 0;                ///< padded to whole units
   std::int64_t columns = 0;          ///< without padding
@@ -89,8 +91,8 @@ struct TokenInput {
 /// The kernels for one kind of numbers, for the best instruction set that this processor has.
 template <typename Element>
 struct Kernels {
-  /// Computes tiles begin .. end-1 of `tiles(m)`; tiles are independent.
-  void (*multiply)(const Multiplication<Element>& m, std::int64_t begin, std::int64_t end);
+  /// Computes tiles begin .. end-1 of `tiles(m)`; tiles are independent. For int8 weights `widened` has room for a panel, 64 * k.
+  void (*multiply)(const Multiplication<Element>& m, std::int64_t begin, std::int64_t end, Element* widened);
   std::int64_t (*tiles)(const Multiplication<Element>& m);
   void (*attend)(const AttentionRounds<Element>& rounds);
   void (*prepare)(const TokenInput<Element>& token);

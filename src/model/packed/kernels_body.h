@@ -65,6 +65,30 @@ DROVER_INLINE void panel_products(const Element* a, std::int64_t a_stride, const
   }
 }
 
+// Numbers of a panel from whole numbers; all of -127 .. 127 are exact in bfloat16.
+template <typename Element>
+void widen_panel(const std::int8_t* from, std::int64_t count, Element* to) {
+  using I8 = std::int8_t __attribute__((vector_size(16)));
+  for (std::int64_t i = 0; i < count; i += kLanes) {
+    I8 narrow;
+    __builtin_memcpy(&narrow, from + i, sizeof narrow);
+    store(to + i, __builtin_convertvector(__builtin_convertvector(narrow, I16), F16));
+  }
+}
+
+// Whole numbers were multiplied: brings the products to scale, then adds the bias.
+template <typename Element>
+void scale_products(const Multiplication<Element>& m, std::int64_t panel, int rows, float (*products)[kPanelColumns]) {
+  const float* scales = m.scales + panel * kPanelColumns;
+  for (int r = 0; r < rows; ++r) {
+    for (int i = 0; i < kPanelColumns; i += kLanes) {
+      F16 product = load(&products[r][i]) * load(scales + i);
+      if (m.bias != nullptr) product += load(m.bias + panel * kPanelColumns + i);
+      store(&products[r][i], product);
+    }
+  }
+}
+
 template <typename Element>
 void finish_tile(const Multiplication<Element>& m, std::int64_t panel, std::int64_t row, int rows, const float (*products)[kPanelColumns]) {
   for (int r = 0; r < rows; ++r) {
@@ -91,10 +115,12 @@ void finish_tile(const Multiplication<Element>& m, std::int64_t panel, std::int6
 }
 
 template <typename Element, int Rows>
-void multiply_tile(const Multiplication<Element>& m, std::int64_t panel, std::int64_t row) {
+void multiply_tile(const Multiplication<Element>& m, const Element* weights, std::int64_t panel, std::int64_t row) {
   alignas(64) float products[Rows][kPanelColumns];
-  panel_products<Element, Rows>(m.a + row * m.a_stride, m.a_stride, m.weights + panel * kPanelColumns * m.k, m.k,
-                                m.bias == nullptr ? nullptr : m.bias + panel * kPanelColumns, products);
+  const bool is_scaled = m.int8_weights != nullptr;
+  panel_products<Element, Rows>(m.a + row * m.a_stride, m.a_stride, weights, m.k,
+                                m.bias == nullptr || is_scaled ? nullptr : m.bias + panel * kPanelColumns, products);
+  if (is_scaled) scale_products(m, panel, Rows, products);
   finish_tile(m, panel, row, Rows, products);
 }
 
@@ -109,22 +135,29 @@ std::int64_t tiles(const Multiplication<Element>& m) {
 }
 
 template <typename Element>
-void multiply(const Multiplication<Element>& m, std::int64_t begin, std::int64_t end) {
+void multiply(const Multiplication<Element>& m, std::int64_t begin, std::int64_t end, Element* widened) {
   // Tiles count down a panel, so that its weights are read once; rows are spread evenly over them.
   const std::int64_t per_panel = tiles_of_a_panel(m);
+  std::int64_t widened_panel = -1;
   for (std::int64_t tile = begin; tile < end; ++tile) {
     const std::int64_t panel = tile / per_panel;
     const std::int64_t number = tile % per_panel;
     const std::int64_t row = number * m.rows / per_panel;
+    const Element* weights = m.weights + panel * kPanelColumns * m.k;
+    if (m.int8_weights != nullptr) {
+      if (panel != widened_panel) widen_panel(m.int8_weights + panel * kPanelColumns * m.k, kPanelColumns * m.k, widened);
+      widened_panel = panel;
+      weights = widened;
+    }
     switch ((number + 1) * m.rows / per_panel - row) {
-      case 1: multiply_tile<Element, 1>(m, panel, row); break;
-      case 2: multiply_tile<Element, 2>(m, panel, row); break;
-      case 3: multiply_tile<Element, 3>(m, panel, row); break;
+      case 1: multiply_tile<Element, 1>(m, weights, panel, row); break;
+      case 2: multiply_tile<Element, 2>(m, weights, panel, row); break;
+      case 3: multiply_tile<Element, 3>(m, weights, panel, row); break;
 #if defined(__AVX512F__)
-      case 4: multiply_tile<Element, 4>(m, panel, row); break;
-      case 5: multiply_tile<Element, 5>(m, panel, row); break;
+      case 4: multiply_tile<Element, 4>(m, weights, panel, row); break;
+      case 5: multiply_tile<Element, 5>(m, weights, panel, row); break;
 #endif
-      default: multiply_tile<Element, kTileRows>(m, panel, row); break;
+      default: multiply_tile<Element, kTileRows>(m, weights, panel, row); break;
     }
   }
 }

@@ -68,10 +68,35 @@ TYPED_TEST(KernelsFor, MultiplyLikeTheFormula) {
                                           .epilogue = Epilogue::kAdd,
                                           .out = out.mutable_data_ptr<float>(),
                                           .out_stride = columns};
-        kernels->multiply(m, 0, kernels->tiles(m));
+        kernels->multiply(m, 0, kernels->tiles(m), nullptr);
         EXPECT_LT((out - expected).abs().max().item<double>(), 3e-5) << kernels->name << ", " << rows << " x " << columns;
       }
     }
+  }
+}
+
+TYPED_TEST(KernelsFor, MultiplyByWholeNumbersAndAScaleForEachOutput) {
+  for (const auto* kernels : all_kernels<TypeParam>()) {
+    const std::int64_t rows = 7, columns = 100, k = 38;
+    // Each output of another size.
+    const at::Tensor weight = (at::randn({columns, k}) * at::arange(1, columns + 1).unsqueeze(1)).to(kType<TypeParam>).to(at::kFloat);
+    const at::Tensor bias = at::randn({columns}).to(kType<TypeParam>);
+    const at::Tensor a = at::randn({rows, k}).to(kType<TypeParam>);
+    const at::Tensor scales = weight.abs().amax(1, true) / 127.0;
+    const at::Tensor expected = at::linear(a.to(at::kDouble), ((weight / scales).round() * scales).to(at::kDouble), bias.to(at::kDouble));
+    const PackedMatrix matrix = pack_matrix(weight.to(kType<TypeParam>), bias, 2, WeightForm::kInt8);
+    at::Tensor out = at::zeros({rows, columns});
+    std::vector<TypeParam> widened(static_cast<std::size_t>(kPanelColumns * matrix.k));
+    auto m = matrix.product<TypeParam>();
+    m.a = static_cast<const TypeParam*>(a.const_data_ptr());
+    m.a_stride = k;
+    m.rows = rows;
+    m.out = out.mutable_data_ptr<float>();
+    m.out_stride = columns;
+    kernels->multiply(m, 0, kernels->tiles(m), widened.data());
+    EXPECT_LT(((out - expected).abs() / scales.t()).max().item<double>(), 2e-2) << kernels->name;  // in steps of the whole numbers
+    const at::Tensor exact = at::linear(a.to(at::kFloat), weight, bias.to(at::kFloat));
+    EXPECT_LT(((out - exact).abs() / (scales.t() * std::sqrt(38.0))).max().item<double>(), 1.5) << "rounding to whole numbers costs no more";
   }
 }
 
@@ -93,7 +118,7 @@ TYPED_TEST(KernelsFor, GateLikeTheFormula) {
                                       .epilogue = Epilogue::kSwiGlu,
                                       .out_stride = 64,
                                       .gated = static_cast<TypeParam*>(out.mutable_data_ptr())};
-    kernels->multiply(m, 0, kernels->tiles(m));
+    kernels->multiply(m, 0, kernels->tiles(m), nullptr);
     const at::Tensor gap = (out.slice(1, 0, inner).to(at::kDouble) - expected).abs() / (expected.abs() + 1.0);
     EXPECT_LT(gap.max().item<double>(), TestFixture::kRounding + 1e-4) << kernels->name;  // products of 6s with 16 terms in float32
     EXPECT_EQ(out.slice(1, inner).to(at::kFloat).abs().max().item<double>(), 0.0) << "padding is 0";

@@ -52,9 +52,10 @@ class Scratch {
 template <typename Element>
 class PackedDecoder final : public engine::PagedModel {
  public:
-  explicit PackedDecoder(std::shared_ptr<const Decoder> decoder)
+  PackedDecoder(std::shared_ptr<const Decoder> decoder, WeightForm form)
       : decoder_(std::move(decoder)),
         config_(decoder_->config()),
+        form_(form),
         head_dim_(padded(config_.head_dim, kHeadStep)),
         page_elements_(2 * kPageTokens * head_dim_ * config_.num_kv_heads),
         pages_(config_.num_layers * page_elements_ * std::int64_t{sizeof(Element)}),
@@ -119,16 +120,17 @@ class PackedDecoder final : public engine::PagedModel {
     layer.post_attention_norm = wide(name("post_attention_layernorm.weight"));
     layer.query_norm = wide(name("self_attn.q_norm.weight"));
     layer.key_norm = wide(name("self_attn.k_norm.weight"));
-    layer.qkv = pack_matrix(qkv, bias);
-    layer.out = pack_matrix(get("self_attn.o_proj.weight"), get("self_attn.o_proj.bias"));
-    layer.gate_and_up = pack_gate_and_up(get("mlp.gate_proj.weight"), get("mlp.gate_proj.bias"), get("mlp.up_proj.weight"), get("mlp.up_proj.bias"));
-    layer.down = pack_matrix(get("mlp.down_proj.weight"), get("mlp.down_proj.bias"), kPanelColumns / 2);
+    layer.qkv = pack_matrix(qkv, bias, 2, form_);
+    layer.out = pack_matrix(get("self_attn.o_proj.weight"), get("self_attn.o_proj.bias"), 2, form_);
+    layer.gate_and_up = pack_gate_and_up(get("mlp.gate_proj.weight"), get("mlp.gate_proj.bias"), get("mlp.up_proj.weight"), get("mlp.up_proj.bias"),
+                                         form_);
+    layer.down = pack_matrix(get("mlp.down_proj.weight"), get("mlp.down_proj.bias"), kPanelColumns / 2, form_);
     layers_.push_back(std::move(layer));
   }
 
   void pack_head() {
     if (config_.head.kind == HeadKind::kLanguage) {
-      head_ = pack_matrix(decoder_->parameter(config_.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight"), {});
+      head_ = pack_matrix(decoder_->parameter(config_.tied_embeddings ? "model.embed_tokens.weight" : "lm_head.weight"), {}, 2, form_);
     } else {
       score_ = wide("score.weight");
       score_bias_ = wide("score.bias");
@@ -205,13 +207,21 @@ class PackedDecoder final : public engine::PagedModel {
     return wide;
   }
 
-  void multiply(Multiplication<Element> m, const PackedMatrix& matrix) {
-    m.rows = m.rows == 0 ? rows_ : m.rows;
-    m.weights = matrix.weights<Element>();
-    m.bias = matrix.bias_or_null();
-    m.k = matrix.k;
-    m.columns = matrix.columns;
-    parallel_for(kernels_.tiles(m), 1, [&](std::int64_t begin, std::int64_t end) { kernels_.multiply(m, begin, end); });
+  /// `given` names rows and outputs.
+  void multiply(const Multiplication<Element>& given, const PackedMatrix& matrix) {
+    auto m = matrix.product<Element>();
+    m.a = given.a;
+    m.a_stride = given.a_stride;
+    m.rows = given.rows == 0 ? rows_ : given.rows;
+    m.epilogue = given.epilogue;
+    m.out = given.out;
+    m.out_stride = given.out_stride;
+    m.out_rows = given.out_rows;
+    m.gated = given.gated;
+    parallel_for(kernels_.tiles(m), 1, [&](std::int64_t begin, std::int64_t end) {
+      thread_local Scratch<Element> widened;
+      kernels_.multiply(m, begin, end, matrix.is_int8() ? widened.of_size(kPanelColumns * m.k) : nullptr);
+    });
   }
 
   /// Small passes are not worth the threads' meeting.
@@ -382,6 +392,7 @@ class PackedDecoder final : public engine::PagedModel {
 
   std::shared_ptr<const Decoder> decoder_;
   const DecoderConfig& config_;
+  WeightForm form_;
   const Kernels<Element>& kernels_ = kernels<Element>();
   std::int64_t head_dim_;       // padded
   std::int64_t page_elements_;  // of one layer
@@ -406,12 +417,12 @@ class PackedDecoder final : public engine::PagedModel {
 
 }  // namespace
 
-std::unique_ptr<engine::PagedModel> make_packed_decoder(const std::shared_ptr<const Decoder>& decoder) {
+std::unique_ptr<engine::PagedModel> make_packed_decoder(const std::shared_ptr<const Decoder>& decoder, WeightForm form) {
   const c10::NoGradGuard no_gradients;
   if (!decoder->device().is_cpu()) throw base::UserError("The packed decoder computes on the CPU, but the weights are on {}.", decoder->device().str());
   if (decoder->config().head_dim > 1024) throw base::UserError("head_dim = {}: heads of at most 1,024 numbers are possible.", decoder->config().head_dim);
-  if (decoder->dtype() == at::kFloat) return std::make_unique<PackedDecoder<float>>(decoder);
-  return std::make_unique<PackedDecoder<BFloat16>>(decoder);
+  if (decoder->dtype() == at::kFloat) return std::make_unique<PackedDecoder<float>>(decoder, form);
+  return std::make_unique<PackedDecoder<BFloat16>>(decoder, form);
 }
 
 }  // namespace drover::model

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "engine/paged_model.h"
+#include "model/packed/weight_form.h"
 
 namespace drover::model {
 
@@ -17,6 +18,6 @@ class Decoder;
 ///
 /// Outputs are the logits of a language head, or the scores of another head. Throws UserError when the weights are not on the CPU or a
 /// head is wider than 1,024.
-std::unique_ptr<engine::PagedModel> make_packed_decoder(const std::shared_ptr<const Decoder>& decoder);
+std::unique_ptr<engine::PagedModel> make_packed_decoder(const std::shared_ptr<const Decoder>& decoder, WeightForm form = WeightForm::kAsGiven);
 
 }  // namespace drover::model
