@@ -101,6 +101,14 @@ const Candidate& draw_from(const std::vector<Candidate>& candidates, double unif
 
 }  // namespace
 
+float log_prob_of(std::span<const float> logits, text::TokenId id) {
+  const auto index = static_cast<std::size_t>(text::to_int(id));
+  DROVER_CHECK(index < logits.size(), "Token {} is outside a vocabulary of {}", text::to_int(id), logits.size());
+  const float top = exponentials().largest(logits.data(), static_cast<std::int64_t>(logits.size()));
+  if (!std::isfinite(top)) refuse_damaged(logits);
+  return static_cast<float>(Weights(logits, top, 1.0).log_share(index));
+}
+
 SampledToken sample(std::span<const float> logits, const SamplingOptions& options, const SamplingContext& context, double uniform) {
   DROVER_CHECK(!logits.empty(), "There are no logits to sample from");
   const auto count = static_cast<std::int64_t>(logits.size());

@@ -41,6 +41,9 @@ std::vector<Candidate> next_token_distribution(std::span<const float> logits, co
 /// Draws the next token with `uniform` in [0, 1) as the only source of chance.
 SampledToken sample(std::span<const float> logits, const SamplingOptions& options, const SamplingContext& context, double uniform);
 
+/// The natural-log probability of a token: log-softmax of the logits. Throws UserError for logits of damaged weights.
+float log_prob_of(std::span<const float> logits, text::TokenId id);
+
 /// The chance of one sample: position n of the reply has one number, which depends on the names below and on n alone. So a sample is
 /// the same in any batch, and one that is continued later goes on as if it had not stopped.
 class SampleChance {

@@ -2,14 +2,16 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "chat/dialog_json.h"
 
 namespace drover::generate {
@@ -18,6 +20,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kLongestUnsynced{100};
+
+/// What every line that is written here begins with.
+constexpr std::string_view kLineBegins = R"({"prompt":)";
 
 std::string dumped(const Json& json) { return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace); }
 
@@ -60,25 +65,40 @@ SampleFile::~SampleFile() {
 }
 
 void SampleFile::read_back() {
+  struct stat facts {};
+  if (::fstat(file_, &facts) != 0) fail(path_, "examined");
+  if (!S_ISREG(facts.st_mode)) return;  // a pipe or a terminal holds nothing to go on from
+  std::ifstream stream(path_, std::ios::binary);
+  std::string line;
   std::int64_t whole = 0;  // bytes up to the last line's end
-  const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path_));
-  base::for_each_line(path_, [&](std::int64_t number, std::string_view line) {
-    const auto end = whole + static_cast<std::int64_t>(line.size()) + 1;
-    if (end > size) return;  // the line that the run was killed in
-    const auto row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    const auto number_at = [&row](const char* key) { return row.contains(key) && row[key].is_number_integer() ? row[key].get<std::int64_t>() : -1; };
-    if (!row.is_object() || !row.contains("run") || !row["run"].is_string() || number_at("prompt") < 0) {
-      throw base::UserError("{}, line {}: this is not a file of samples. Name another file, or remove it.", path_.string(), number);
-    }
-    if (row["run"] != run_) {
-      throw base::UserError("{}, line {}: these samples come from another model, other prompts or other options. Name another file, or remove it.",
-                            path_.string(), number);
-    }
-    if (row.contains("error")) failures_.insert(number_at("prompt"));
-    else samples_.emplace(number_at("prompt"), number_at("sample"));
-    whole = end;
-  });
-  if (whole < size && ::ftruncate(file_, whole) != 0) fail(path_, "shortened");
+  for (std::int64_t number = 1; std::getline(stream, line); ++number) {
+    if (stream.eof()) return remove_cut_line(line, whole);
+    read_line(number, line);
+    whole += static_cast<std::int64_t>(line.size()) + 1;
+  }
+}
+
+void SampleFile::read_line(std::int64_t number, std::string_view line) {
+  const auto row = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto number_at = [&row](const char* key) { return row.contains(key) && row[key].is_number_integer() ? row[key].get<std::int64_t>() : -1; };
+  if (!row.is_object() || !row.contains("run") || !row["run"].is_string() || number_at("prompt") < 0) {
+    throw base::UserError("{}, line {}: this is not a file of samples. Name another file, or remove it.", path_.string(), number);
+  }
+  if (row["run"] != run_) {
+    throw base::UserError("{}, line {}: these samples come from another model, other prompts or other options. Name another file, or remove it.",
+                          path_.string(), number);
+  }
+  if (row.contains("error")) failures_.insert(number_at("prompt"));
+  else samples_.emplace(number_at("prompt"), number_at("sample"));
+}
+
+/// The last line has no end: the run was killed while it wrote it. `whole`: bytes before it.
+void SampleFile::remove_cut_line(std::string_view line, std::int64_t whole) {
+  const auto compared = std::min(line.size(), kLineBegins.size());
+  if (whole == 0 && line.substr(0, compared) != kLineBegins.substr(0, compared)) {
+    throw base::UserError("{}: this is not a file of samples. Name another file, or remove it.", path_.string());
+  }
+  if (::ftruncate(file_, whole) != 0) fail(path_, "shortened");
 }
 
 void SampleFile::record(std::int64_t prompt, std::int64_t sample, const Response& response) {

@@ -42,6 +42,8 @@ class SampleFile {
 
  private:
   void read_back();
+  void read_line(std::int64_t number, std::string_view line);
+  void remove_cut_line(std::string_view line, std::int64_t whole);
   void append(std::string_view line);
 
   std::filesystem::path path_;

@@ -94,6 +94,33 @@ TEST_F(SampleFiles, OfAnotherRunOrKindAreRefusedAndLeftAlone) {
   EXPECT_THAT(refusal("a"), HasSubstr("not a file of samples"));
 }
 
+TEST_F(SampleFiles, AnotherFileWhoseOnlyLineHasNoEndIsRefusedAndLeftAlone) {
+  for (const std::string text : {"{\"messages\": []}", "my notes", "\n my notes"}) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+    EXPECT_THAT(refusal("a"), HasSubstr("not a file of samples")) << text;
+    EXPECT_EQ(base::read_file(path_), text);
+  }
+}
+
+TEST_F(SampleFiles, KeepEveryLineThatAnEditorGaveCarriageReturns) {
+  {
+    SampleFile file(path_, "a");
+    file.record(1, 0, reply("x"));
+    file.record(1, 1, reply("y"));
+  }
+  auto bytes = base::read_file(path_);
+  for (auto at = bytes.find('\n'); at != std::string::npos; at = bytes.find('\n', at + 2)) bytes.insert(at, 1, '\r');
+  std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
+  { EXPECT_EQ(SampleFile(path_, "a").num_samples(), 2); }
+  EXPECT_EQ(base::read_file(path_), bytes);
+}
+
+TEST_F(SampleFiles, MayGoToADeviceThatKeepsNothing) {
+  SampleFile file("/dev/null", "a");
+  file.record(1, 0, reply("x"));
+  EXPECT_EQ(file.num_samples(), 1);
+}
+
 TEST_F(SampleFiles, AreWrittenByOneRunAtATime) {
   const SampleFile file(path_, "a");
   EXPECT_THAT(refusal("a"), HasSubstr("another run"));

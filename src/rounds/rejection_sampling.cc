@@ -5,7 +5,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "evaluate/recorded_replies.h"
-#include "generate/score.h"
+#include "generate/scorer.h"
 
 namespace drover::rounds {
 namespace {
@@ -29,6 +29,7 @@ FactSet keep_best_replies(Workspace& work, const std::string& stage, const Model
                                                   work.ledger, work.on_progress);
   const auto judge = work.load(reward_model);
   const auto format = work.format(*judge);
+  generate::Scorer scorer(judge, format);
   FactSet kept{.stage = stage, .count = 0, .content = {}};
   base::FieldHasher content;
   ledger::Ledger::Batch batch(work.ledger);
@@ -51,7 +52,7 @@ FactSet keep_best_replies(Workspace& work, const std::string& stage, const Model
     }
     if (ids.empty()) continue;
     const auto prompt = work.ledger.find(prompts[i]);
-    const auto scores = generate::score_replies(*judge, *format, prompt->dialog, texts);
+    const auto scores = scorer.rewards(prompt->dialog, texts);
     std::size_t best = 0;
     for (std::size_t k = 1; k < scores.size(); ++k) {
       if (scores[k] > scores[best]) best = k;
