@@ -1,11 +1,12 @@
 """Talks to `drover serve` with OpenAI's own Python client, as its users do, and with 256 of them at once.
 
-usage: serve_with_openai_client.py DROVER [--model smollm2-135m-instruct] [--encoder all-minilm-l6-v2] [--clients 256]
+usage: serve_with_openai_client.py [DROVER] [--model smollm2-135m-instruct] [--encoder all-minilm-l6-v2] [--clients 256]
 """
 import argparse
 import concurrent.futures
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -163,7 +164,8 @@ def check_embeddings(drover, encoder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("drover")
+    built = pathlib.Path(__file__).parents[2] / "build/release/src/drover"
+    parser.add_argument("drover", nargs="?", default=os.environ.get("DROVER", str(built)))
     parser.add_argument("--model", default="smollm2-135m-instruct")
     parser.add_argument("--encoder", default="all-minilm-l6-v2")
     parser.add_argument("--clients", type=int, default=256)
