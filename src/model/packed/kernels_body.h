@@ -178,10 +178,14 @@ DROVER_INLINE void round_scores(const AttentionRounds<Element>& w, std::int64_t 
       for (int v = 0; v < kVectors; ++v) acc[r][v] = all(0.0F);
     }
     const Element* key = keys[page];
+    const Element* next = keys[page + 1 < pages ? page + 1 : page];  // pages lie apart: the processor cannot guess where it goes on
     const Element* query = w.queries + first_row * w.head_dim;
     for (std::int64_t unit = 0; unit < w.head_dim / kUnit; ++unit, key += kPageTokens * kUnit, query += kUnit) {
       typename Dot<Element>::Vector columns[kVectors];
-      for (int v = 0; v < kVectors; ++v) columns[v] = Dot<Element>::load(key + v * kLanes * kUnit);
+      for (int v = 0; v < kVectors; ++v) {
+        columns[v] = Dot<Element>::load(key + v * kLanes * kUnit);
+        __builtin_prefetch(next + (unit * kVectors + v) * kLanes * kUnit, 0, 3);
+      }
 #pragma GCC unroll 12
       for (int r = 0; r < Rows; ++r) {
         const auto x = Dot<Element>::spread(unit_at<Element>(query + r * w.head_dim));
@@ -211,6 +215,10 @@ DROVER_INLINE void round_weights(const AttentionRounds<Element>& w, std::int64_t
     sum += weight;
     store(weights + t, weight);
   }
+  if (largest == w.largest[row]) {  // most rounds: what was summed before keeps its scale
+    w.sum[row] += sum_of(sum);
+    return;
+  }
   const float faded = exp(all(w.largest[row] - largest))[0];
   w.sum[row] = w.sum[row] * faded + sum_of(sum);
   w.largest[row] = largest;
@@ -232,9 +240,13 @@ DROVER_INLINE void add_values(const AttentionRounds<Element>& w, std::int64_t fi
     }
     for (int page = 0; page < pages; ++page) {
       const Element* value = values[page] + begin * kUnit;
+      const Element* next = values[page + 1 < pages ? page + 1 : page] + begin * kUnit;
       for (int unit = 0; unit < kPageTokens / kUnit; ++unit, value += w.head_dim * kUnit) {
         typename Dot<Element>::Vector columns[kVectors];
-        for (int v = 0; v < kVectors; ++v) columns[v] = Dot<Element>::load(value + v * kLanes * kUnit);
+        for (int v = 0; v < kVectors; ++v) {
+          columns[v] = Dot<Element>::load(value + v * kLanes * kUnit);
+          __builtin_prefetch(next + unit * w.head_dim * kUnit + v * kLanes * kUnit, 0, 3);
+        }
 #pragma GCC unroll 12
         for (int r = 0; r < Rows; ++r) {
           const auto x = Dot<Element>::spread(unit_at<Element>(&weights[r][page * kPageTokens + unit * kUnit]));

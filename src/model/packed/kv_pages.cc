@@ -1,6 +1,7 @@
 #include "model/packed/kv_pages.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -37,6 +38,11 @@ void KvPages::copy(engine::PageId from, engine::PageId to) {
   std::memcpy(at(to), at(from), static_cast<std::size_t>(bytes_per_page_));
 }
 
-void KvPages::discard(engine::PageId page) { ::madvise(at(page), static_cast<std::size_t>(bytes_per_page_), MADV_DONTNEED); }
+void KvPages::discard(engine::PageId page) {
+  const auto bytes = static_cast<std::size_t>(bytes_per_page_);
+  // The system forgets whole pages of its own: one that ends in the next of ours would take that one's beginning along.
+  if (bytes_per_page_ % ::sysconf(_SC_PAGESIZE) == 0 && ::madvise(at(page), bytes, MADV_DONTNEED) == 0) return;
+  std::memset(at(page), 0, bytes);
+}
 
 }  // namespace drover::model
