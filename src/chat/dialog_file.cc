@@ -163,6 +163,18 @@ DialogFileReport for_each_preference(const std::filesystem::path& path, const Di
   return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape) { on_row(number, preference_of(row, shape)); });
 }
 
+DialogFileReport for_each_dialog_or_preference(const std::filesystem::path& path, const DialogFileOptions& options,
+                                               const std::function<void(std::int64_t line, Dialog dialog)>& on_dialog,
+                                               const std::function<void(std::int64_t line, PreferenceRow row)>& on_preference) {
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape) {
+    if (is_preference(shape)) {
+      on_preference(number, preference_of(row, shape));
+    } else {
+      on_dialog(number, dialog_of(row, shape));
+    }
+  });
+}
+
 DialogFile read_dialog_file(const std::filesystem::path& path, const DialogFileOptions& options) {
   DialogFile file;
   file.report = for_each_dialog(path, options, [&](std::int64_t line, Dialog dialog) {

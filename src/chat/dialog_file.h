@@ -58,6 +58,11 @@ DialogFileReport for_each_dialog(const std::filesystem::path& path, const Dialog
 DialogFileReport for_each_preference(const std::filesystem::path& path, const DialogFileOptions& options,
                                      const std::function<void(std::int64_t line, PreferenceRow row)>& on_row);
 
+/// Reads a file of either kind; its first row decides which of the two functions gets the rows.
+DialogFileReport for_each_dialog_or_preference(const std::filesystem::path& path, const DialogFileOptions& options,
+                                               const std::function<void(std::int64_t line, Dialog dialog)>& on_dialog,
+                                               const std::function<void(std::int64_t line, PreferenceRow row)>& on_preference);
+
 /// A whole file in memory; `lines[i]` is where `dialogs[i]` stood.
 struct DialogFile {
   std::vector<Dialog> dialogs;

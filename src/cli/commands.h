@@ -15,6 +15,7 @@ void add_inspect_command(const Commands& commands);
 void add_logprobs_command(const Commands& commands);
 void add_report_command(const Commands& commands);
 void add_run_command(const Commands& commands);
+void add_score_command(const Commands& commands);
 void add_serve_command(const Commands& commands);
 void add_status_command(const Commands& commands);
 void add_tokenize_command(const Commands& commands);
