@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -25,6 +26,27 @@ void sync_path(const std::filesystem::path& path, int flags) {
   if (failed != 0 && fault != EINVAL) {
     throw SurroundingsError("{} cannot be synced to disk: {}.", path.string(), std::strerror(fault));
   }
+}
+
+constexpr std::size_t kLongestLine = std::size_t{256} << 20;
+
+/// Like std::getline, but stops within a line that grows longer than kLongestLine: a device may go on without end.
+bool read_line(std::istream& stream, std::string& line) {
+  line.clear();
+  std::array<char, 16384> part;
+  while (line.size() <= kLongestLine) {
+    stream.getline(part.data(), part.size());
+    const auto count = static_cast<std::size_t>(stream.gcount());
+    if (stream.good()) {
+      line.append(part.data(), count - 1);  // without the newline, which counts
+      return true;
+    }
+    line.append(part.data(), count);
+    if (stream.eof()) return !line.empty();
+    if (stream.bad() || count == 0) return false;
+    stream.clear();  // the part was full
+  }
+  return true;
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
@@ -83,7 +105,10 @@ void for_each_line(const std::filesystem::path& path,
   }
   std::istream& stream = path == "-" ? std::cin : file;
   std::string line;
-  for (std::int64_t number = 1; std::getline(stream, line); ++number) {
+  for (std::int64_t number = 1; read_line(stream, line); ++number) {
+    if (line.size() > kLongestLine) {
+      throw UserError("{}, line {}: longer than {} MiB. Is it a text file of one row a line?", path.string(), number, kLongestLine >> 20);
+    }
     if (!line.empty() && line.back() == '\r') line.pop_back();
     on_line(number, line);
   }

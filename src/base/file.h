@@ -34,7 +34,8 @@ class AtomicFile {
 };
 
 /// Calls `on_line(number, line)` for each line of a text file, or of standard input when `path` is "-". Numbers start at 1; lines
-/// end at "\n" only (a final "\r" is removed); a last line without "\n" counts. Throws UserError when the file cannot be read.
+/// end at "\n" only (a final "\r" is removed); a last line without "\n" counts. Throws UserError when the file cannot be read
+/// or a line is longer than 256 MiB.
 void for_each_line(const std::filesystem::path& path,
                    const std::function<void(std::int64_t number, std::string_view line)>& on_line);
 

@@ -51,6 +51,21 @@ TEST_F(FileTest, LinesAreNumberedFromOneAndEndAtNewlineOnly) {
   EXPECT_EQ(lines, expected);
 }
 
+TEST_F(FileTest, LongLinesComeWhole) {
+  // Around the size of the parts in which they are read.
+  for (const std::size_t length : {16382, 16383, 16384, 32766, 1 << 20}) {
+    const std::string text(length, 'x');
+    write_file_atomically(folder_ / "l", text + "\n" + text + std::string("\0y", 2));
+    std::vector<std::string> lines;
+    for_each_line(folder_ / "l", [&](std::int64_t, std::string_view line) { lines.emplace_back(line); });
+    EXPECT_EQ(lines, (std::vector<std::string>{text, text + std::string("\0y", 2)})) << length;
+  }
+}
+
+TEST_F(FileTest, ALineWithoutEndIsRefused) {
+  EXPECT_THROW(for_each_line("/dev/zero", [](std::int64_t, std::string_view) {}), UserError);
+}
+
 TEST_F(FileTest, MissingFileAndFolderAreTheUsersErrors) {
   EXPECT_THROW(MappedFile(folder_ / "missing"), UserError);
   EXPECT_THROW(MappedFile{folder_}, UserError);
