@@ -47,7 +47,7 @@ DROVER_INLINE void panel_products(const Element* a, std::int64_t a_stride, const
     }
     const Element* b = panel + first * kLanes * kUnit;
     for (std::int64_t unit = 0; unit < k / kUnit; ++unit, b += kStep) {
-      constexpr std::int64_t kAhead = 8;  // steps that the memory is asked before its numbers are needed
+      constexpr std::int64_t kAhead = 40;  // steps that memory is asked ahead: 8 leave a seventh of its rate unused at one row
       for (int v = 0; v < kTileVectors; ++v) __builtin_prefetch(b + kAhead * kStep + v * kLanes * kUnit, 0, 3);
       typename Dot<Element>::Vector columns[kTileVectors];
 #pragma GCC unroll 4
