@@ -176,7 +176,7 @@ int main(int argc, char** argv) try {
       prefill(*packed, context, 512);
       Samples samples(*packed, batch, context, prompt_pages);
       samples.step();
-      const double step = (std::getenv("BEST") ? best_of : median_of)(arguments.repeats, [&] { samples.step(); });
+      const double step = median_of(arguments.repeats, [&] { samples.step(); });
       fmt::print("{:>6} {:>8} {:>10.2f} {:>10.1f} {:>10.2f} {:>8.2f}\n", batch, context, step * 1e3, static_cast<double>(batch) / step, alone * 1e3, alone / step);
     }
   }
@@ -184,7 +184,7 @@ int main(int argc, char** argv) try {
   for (const std::int64_t tokens : arguments.prompts) {
     const double alone = products_alone(loaded->decoder(), tokens, 1, std::max(3, arguments.repeats / 2));
     prefill(*packed, tokens, 512);
-    const double time = (std::getenv("BEST") ? best_of : median_of)(arguments.repeats, [&] { prefill(*packed, tokens, 512); });
+    const double time = median_of(arguments.repeats, [&] { prefill(*packed, tokens, 512); });
     fmt::print("{:>6} {:>8} {:>10.2f} {:>10.1f} {:>10.2f} {:>8.2f}\n", tokens, "", time * 1e3, static_cast<double>(tokens) / time, alone * 1e3, alone / time);
   }
 } catch (const std::exception& error) {
