@@ -19,7 +19,9 @@ class Weights {
  public:
   Weights(std::span<const float> logits, float top, double temperature) : logits_(logits), top_(top), temperature_(temperature) {
     sums_.resize((logits.size() + kExponentialBlock - 1) / kExponentialBlock);
-    exponentials().block_sums(logits.data(), static_cast<std::int64_t>(logits.size()), top, static_cast<float>(1.0 / temperature), sums_.data());
+    // A temperature near 0 must not become a factor of infinity: the largest logits' 0 times it would be no number.
+    const auto scale = static_cast<float>(std::min<double>(1.0 / temperature, std::numeric_limits<float>::max()));
+    exponentials().block_sums(logits.data(), static_cast<std::int64_t>(logits.size()), top, scale, sums_.data());
     for (const float sum : sums_) total_ += static_cast<double>(sum);
   }
 
@@ -32,16 +34,21 @@ class Weights {
     double left = uniform * total_;
     std::size_t block = 0;
     while (block + 1 < sums_.size() && left >= static_cast<double>(sums_[block])) left -= static_cast<double>(sums_[block++]);
-    // What rounding leaves at the end of a block belongs to its last possible token; a block without any hands over to those before.
+    // What rounding leaves at the end of a block belongs to its most probable token, not to one that is next to impossible; a block
+    // without any hands over to those before.
     for (;; --block) {
       const std::size_t begin = block * kExponentialBlock;
       const std::size_t end = std::min(logits_.size(), begin + kExponentialBlock);
       std::size_t chosen = end;
+      double largest = 0.0;
       for (std::size_t i = begin; i < end; ++i) {
         const double weight = at(i);
-        if (weight > 0.0) chosen = i;
         left -= weight;
-        if (left < 0.0 && chosen == i) return i;
+        if (left < 0.0 && weight > 0.0) return i;
+        if (weight > largest) {
+          largest = weight;
+          chosen = i;
+        }
       }
       if (chosen < end) return chosen;
       DROVER_CHECK(block > 0, "No token can be drawn");

@@ -113,6 +113,42 @@ TEST(Sampler, ImpossibleTokensAreNeverDrawn) {
   for (const double uniform : {0.0, 0.5, 0.9999999}) EXPECT_EQ(sample(logits, {}, {}, uniform).id, TokenId{1});
 }
 
+TEST(Sampler, ATemperatureNearZeroSharesTheMassAmongTheLargestLogits) {
+  const std::vector<float> logits{0.5F, 3.0F, -INFINITY, 3.0F, 2.9F};
+  for (const double temperature : {1e-4, 1e-39, 1e-300, 1e-320}) {
+    for (const auto& [uniform, id] : {std::pair(0.25, 1), std::pair(0.75, 3)}) {
+      for (const SamplingOptions& options : {SamplingOptions{.temperature = temperature}, SamplingOptions{.temperature = temperature, .top_p = 0.9}}) {
+        const auto token = sample(logits, options, {}, uniform);
+        EXPECT_EQ(token.id, TokenId{id}) << temperature;
+        EXPECT_NEAR(token.sampled_log_prob, std::log(0.5), 1e-6) << temperature;
+      }
+    }
+  }
+}
+
+TEST(Sampler, WhatRoundingLeavesGoesToNoNearlyImpossibleToken) {
+  base::RandomStream random(12, "draws");
+  for (int round = 0; round < 200; ++round) {
+    std::vector<float> logits(40);
+    for (auto& logit : logits) logit = static_cast<float>(random.normal());
+    logits.back() = -200.0F;
+    EXPECT_NE(sample(logits, {}, {}, std::nextafter(1.0, 0.0)).id, TokenId{39}) << "drawn with a probability of e^-200";
+  }
+}
+
+TEST(Sampler, TheLargestShiftsLeaveNumbers) {
+  const std::vector<float> logits{30.0F, -30.0F, 1.0F};
+  const std::vector<TokenId> seen{TokenId{0}, TokenId{0}, TokenId{1}};
+  for (const double sign : {-1.0, 1.0}) {
+    for (const double repetition : {1e-6, 1e6}) {
+      SamplingOptions options{.repetition_penalty = repetition, .presence_penalty = sign * 1e30, .frequency_penalty = sign * 1e30};
+      options.logit_bias = {{TokenId{0}, 1e30}, {TokenId{1}, -1e30}};
+      options.validate();
+      EXPECT_TRUE(std::isfinite(sample(logits, options, {.seen = seen}, 0.5).sampled_log_prob));
+    }
+  }
+}
+
 TEST(Sampler, DamagedWeightsAreReportedWithTheTokenWhoseLogitIsNoNumber) {
   const auto message = [](const std::vector<float>& logits, const SamplingOptions& options) -> std::string {
     try {
@@ -249,6 +285,11 @@ TEST(SamplingOptions, RefuseWhatIsOutOfRangeByName) {
   EXPECT_THAT(message({.top_p = 1.5}), HasSubstr("top_p = 1.5"));
   EXPECT_THAT(message({.min_p = 1.1}), HasSubstr("min_p = 1.1"));
   EXPECT_THAT(message({.repetition_penalty = 0.0}), HasSubstr("repetition_penalty = 0"));
+  EXPECT_THAT(message({.repetition_penalty = 1e-60}), HasSubstr("repetition_penalty = 1e-60"));
+  EXPECT_THAT(message({.presence_penalty = -1e300}), HasSubstr("presence_penalty = -1e+300"));
+  EXPECT_THAT(message({.frequency_penalty = std::nan("")}), HasSubstr("frequency_penalty = nan"));
+  EXPECT_THAT(message({.logit_bias = {{TokenId{4}, 1e300}}}), HasSubstr("logit_bias = 1e+300 of token 4"));
+  EXPECT_EQ(message({.logit_bias = {{TokenId{4}, -INFINITY}}}), "accepted");
   EXPECT_THAT(message({.max_tokens = 0}), HasSubstr("max_tokens = 0"));
   EXPECT_THAT(message({.max_tokens = 4, .min_tokens = 5}), HasSubstr("min_tokens = 5"));
   EXPECT_THAT(message({.stop_strings = {""}}), HasSubstr("stop string"));

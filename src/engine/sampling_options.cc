@@ -7,6 +7,15 @@
 #include "base/error.h"
 
 namespace drover::engine {
+namespace {
+
+/// Float32 logits that are shifted by sums of these, and divided by the smallest repetition penalty, stay numbers.
+constexpr double kLargestShift = 1e30;
+constexpr double kLargestRepetitionPenalty = 1e6;
+
+bool is_shift(double value) { return std::abs(value) <= kLargestShift; }
+
+}  // namespace
 
 void SamplingOptions::validate() const {
   using base::UserError;
@@ -19,17 +28,21 @@ void SamplingOptions::validate() const {
     throw UserError("top_p = {} is not possible: it must be above 0 and at most 1 (off).", top_p);
   }
   if (!(min_p >= 0.0 && min_p <= 1.0)) throw UserError("min_p = {} is not possible: it must be from 0 (off) to 1.", min_p);
-  if (!(repetition_penalty > 0.0) || !std::isfinite(repetition_penalty)) {
-    throw UserError("repetition_penalty = {} is not possible: it must be positive; 1 is off.", repetition_penalty);
+  if (!(repetition_penalty >= 1.0 / kLargestRepetitionPenalty && repetition_penalty <= kLargestRepetitionPenalty)) {
+    throw UserError("repetition_penalty = {} is not possible: it must be from {} to {}; 1 is off.", repetition_penalty,
+                    1.0 / kLargestRepetitionPenalty, kLargestRepetitionPenalty);
   }
-  if (!std::isfinite(presence_penalty)) throw UserError("presence_penalty = {} is not possible: it must be a number; 0 is off.", presence_penalty);
-  if (!std::isfinite(frequency_penalty)) {
-    throw UserError("frequency_penalty = {} is not possible: it must be a number; 0 is off.", frequency_penalty);
+  if (!is_shift(presence_penalty)) {
+    throw UserError("presence_penalty = {} is not possible: it must be a number of at most {}; 0 is off.", presence_penalty, kLargestShift);
+  }
+  if (!is_shift(frequency_penalty)) {
+    throw UserError("frequency_penalty = {} is not possible: it must be a number of at most {}; 0 is off.", frequency_penalty, kLargestShift);
   }
   for (const auto& [id, bias] : logit_bias) {
     if (text::to_int(id) < 0) throw UserError("logit_bias names token {}: ids start at 0.", text::to_int(id));
-    if (std::isnan(bias) || bias == std::numeric_limits<double>::infinity()) {
-      throw UserError("logit_bias = {} of token {} is not possible: it must be a number, or -inf to forbid the token.", bias, text::to_int(id));
+    if (!is_shift(bias) && bias != -std::numeric_limits<double>::infinity()) {
+      throw UserError("logit_bias = {} of token {} is not possible: it must be a number of at most {}, or -inf to forbid the token.", bias,
+                      text::to_int(id), kLargestShift);
     }
   }
   if (max_tokens < 1) throw UserError("max_tokens = {} is not possible: a reply has at least 1 token.", max_tokens);

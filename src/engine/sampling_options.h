@@ -22,10 +22,10 @@ struct SamplingOptions {
   std::int64_t top_k = 0;                 ///< keeps this many most probable tokens; 0 turns it off
   double top_p = 1.0;                     ///< in (0, 1]: keeps the fewest most probable tokens that reach this mass; 1 turns it off
   double min_p = 0.0;                     ///< in [0, 1]: keeps tokens at least this share of the most probable one; 0 turns it off
-  double repetition_penalty = 1.0;        ///< > 0: divides positive and multiplies negative logits of tokens seen before; 1 turns it off
+  double repetition_penalty = 1.0;        ///< 1e-6 to 1e6: divides positive and multiplies negative logits of tokens seen before; 1 turns it off
   double presence_penalty = 0.0;          ///< is taken from the logits of tokens that the reply holds
   double frequency_penalty = 0.0;         ///< is taken from a token's logit for each time that the reply holds it
-  std::vector<LogitBias> logit_bias = {};  ///< is added to single logits; -inf forbids a token
+  std::vector<LogitBias> logit_bias = {};  ///< is added to single logits, at most 1e30; -inf forbids a token
   std::int64_t max_tokens = 1024;         ///< > 0: the longest reply, its terminator included; the model's last position also ends it
   std::int64_t min_tokens = 0;            ///< stop ids cannot be drawn before this many tokens
   std::vector<text::TokenId> stop_ids = {};    ///< end a reply, beside those of the chat format
