@@ -14,7 +14,9 @@
 #include "cli/interruption.h"
 #include "cli/json_output.h"
 #include "cli/model_path.h"
+#include "model/lineage.h"
 #include "model/model.h"
+#include "model/model_folder.h"
 #include "train/learned_rows.h"
 #include "train/trainer.h"
 
@@ -112,7 +114,7 @@ base::ExitStatus train_model(const TrainCommandOptions& given) {
   options.train.schedule.shape = *train::schedule_shape_of(options.schedule);
   options.train.checkpoint_folder = options.checkpoint;
   const auto start = model::Model::load(model_path(options.model), {.compute_type = options.train.compute_type, .device = options.device});
-  run(options, start)->save(options.out);
+  model::save_model(*run(options, start), {.start = model::weights_hash(*start)}, options.out);
   return base::ExitStatus::kDone;
 }
 

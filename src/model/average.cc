@@ -55,10 +55,10 @@ std::shared_ptr<const Model> average(std::span<const std::shared_ptr<const Model
   const Decoder& first = models[0]->decoder();
   NamedTensors mean;
   for (std::size_t i = 0; i < first.parameters().size(); ++i) {
-    at::Tensor sum = at::zeros(first.parameters()[i].second.sizes(), at::kFloat).to(first.device());
+    at::Tensor sum = at::zeros(first.parameters()[i].second.sizes(), at::kDouble).to(first.device());
     for (std::size_t m = 0; m < models.size(); ++m) {
       const at::Tensor& value = models[m]->decoder().parameters()[i].second;
-      sum.add_(value.to(first.device(), at::kFloat), weights[m]);
+      sum.add_(value.to(first.device(), at::kDouble), weights[m]);
     }
     mean.emplace_back(first.parameters()[i].first, sum.to(first.dtype()));
   }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/nearest_name.h"
 #include "model/config_gguf.h"
 #include "model/config_json.h"
 #include "model/decoder.h"
@@ -37,21 +38,10 @@ bool is_known_extra(const DecoderConfig& config, std::string_view name) {
 
 NamedTensors read_folder(const std::filesystem::path& folder, const DecoderConfig& config, at::ScalarType type, const at::Device& device) {
   const auto file = weights::ShardedTensors::open(folder);
-  std::set<std::string, std::less<>> wanted;
+  check_tensors(file, config, folder.string());
   NamedTensors parameters;
   for (const auto& [name, shape] : parameter_shapes(config)) {
-    const weights::TensorView* view = file.find(name);
-    if (view == nullptr) throw base::UserError("{}: the tensor '{}' is missing.", folder.string(), name);
-    check_shape(*view, shape, folder.string());
-    wanted.insert(name);
-  }
-  for (const weights::TensorView& view : file.tensors()) {
-    if (!wanted.contains(view.name) && !is_known_extra(config, view.name)) {
-      throw base::UserError("{}: the tensor '{}' is surplus: config.json describes a model without it.", folder.string(), view.name);
-    }
-  }
-  for (const std::string& name : wanted) {
-    parameters.emplace_back(name, tensor_of_view(*file.find(name), type, file.owner()).to(device));
+    parameters.emplace_back(name, tensor_of_view(file.at(name), type, file.owner()).to(device));
   }
   return parameters;
 }
@@ -103,6 +93,30 @@ void add_generation_eos(const std::filesystem::path& folder, DecoderConfig& conf
 
 }  // namespace
 
+DecoderConfig read_folder_config(const std::filesystem::path& folder) {
+  DecoderConfig config = read_config_json(folder / "config.json");
+  add_generation_eos(folder, config);
+  return config;
+}
+
+void check_tensors(const weights::ShardedTensors& tensors, const DecoderConfig& config, std::string_view where) {
+  const NamedShapes shapes = parameter_shapes(config);
+  std::set<std::string_view> wanted;
+  for (const auto& [name, shape] : shapes) wanted.insert(name);
+  std::vector<std::string_view> surplus;
+  for (const weights::TensorView& view : tensors.tensors()) {
+    if (!wanted.contains(view.name) && !is_known_extra(config, view.name)) surplus.push_back(view.name);
+  }
+  for (const auto& [name, shape] : shapes) {
+    const weights::TensorView* view = tensors.find(name);
+    if (view == nullptr) throw base::UserError("{}: the tensor '{}' is missing{}.", where, name, base::suggestion(name, surplus));
+    check_shape(*view, shape, where);
+  }
+  if (!surplus.empty()) {
+    throw base::UserError("{}: the tensor '{}' is surplus: config.json describes a model without it.", where, surplus.front());
+  }
+}
+
 std::shared_ptr<const Decoder> load_decoder(const std::filesystem::path& path, const LoadOptions& options) {
   const at::ScalarType type = scalar_type_of(options.compute_type);
   const at::Device device = device_of(options.device);
@@ -117,8 +131,7 @@ std::shared_ptr<const Decoder> load_decoder(const std::filesystem::path& path, c
     const DecoderConfig config = config_of_gguf(file, path.string());
     return std::make_shared<const Decoder>(config, read_gguf(file, path.string(), config, type, device));
   }
-  DecoderConfig config = read_config_json(path / "config.json");
-  add_generation_eos(path, config);
+  const DecoderConfig config = read_folder_config(path);
   return std::make_shared<const Decoder>(config, read_folder(path, config, type, device));
 }
 

@@ -1,0 +1,113 @@
+#include "model/model_folder.h"
+
+#include <ATen/ATen.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/config_json.h"
+#include "model/decoder.h"
+#include "model/tensor_of_view.h"
+#include "model/tokenizer_files.h"
+#include "weights/safetensors_writer.h"
+
+namespace drover::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string generation_config_json(const DecoderConfig& config) {
+  nlohmann::ordered_json json;
+  if (config.bos != text::kNoToken) json["bos_token_id"] = text::to_int(config.bos);
+  std::vector<std::int32_t> eos;
+  for (const text::TokenId id : config.eos) eos.push_back(text::to_int(id));
+  if (eos.size() == 1) {
+    json["eos_token_id"] = eos.front();
+  } else if (!eos.empty()) {
+    json["eos_token_id"] = eos;
+  }
+  return (json.is_null() ? "{}" : json.dump(2)) + "\n";
+}
+
+// A folder that appears whole or not at all: it is made beside its place and renamed.
+class FolderUnderConstruction {
+ public:
+  explicit FolderUnderConstruction(const fs::path& target)
+      : target_(target.has_filename() ? target : target.parent_path()),
+        temporary_(target_.parent_path() / fmt::format(".{}.{}.partial", target_.filename().string(), getpid())) {
+    std::error_code error;
+    fs::remove_all(temporary_, error);
+    fs::create_directories(temporary_, error);
+    if (error) throw base::SurroundingsError("The folder '{}' could not be made: {}.", temporary_.string(), error.message());
+  }
+  FolderUnderConstruction(const FolderUnderConstruction&) = delete;
+  FolderUnderConstruction& operator=(const FolderUnderConstruction&) = delete;
+  ~FolderUnderConstruction() {
+    std::error_code ignored;
+    fs::remove_all(temporary_, ignored);
+  }
+
+  const fs::path& path() const { return temporary_; }
+
+  void commit() {
+    // Exchanging leaves no moment without a folder in this place; the destructor then removes the old one.
+    if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return;
+    const fs::path old = target_.parent_path() / fmt::format(".{}.{}.old", target_.filename().string(), getpid());
+    std::error_code error;
+    if (fs::exists(target_)) fs::rename(target_, old, error);
+    if (!error) fs::rename(temporary_, target_, error);
+    if (error) throw base::SurroundingsError("The folder '{}' could not be put in its place: {}.", target_.string(), error.message());
+    fs::remove_all(old, error);
+  }
+
+ private:
+  fs::path target_;
+  fs::path temporary_;
+};
+
+void check_replaceable(const fs::path& folder) {
+  if (!fs::exists(folder)) return;
+  if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the model.", folder.string());
+  if (!fs::is_empty(folder) && !fs::exists(folder / "config.json")) {
+    throw base::UserError("'{}' holds other files than a model; give a new or empty folder.", folder.string());
+  }
+}
+
+void write_weights_of(const Decoder& decoder, const fs::path& folder) {
+  std::vector<weights::TensorView> views;
+  for (const auto& [name, tensor] : decoder.parameters()) {
+    views.push_back({.name = name, .type = element_type_of(tensor.scalar_type()), .shape = tensor.sizes().vec(), .bytes = {}});
+  }
+  at::Tensor current;
+  weights::write_sharded(folder, views, 5'000'000'000, weights::kPyTorchMetadata, [&](std::size_t index) {
+    current = decoder.parameters()[index].second.detach().cpu().contiguous();
+    return view_of_tensor(views[index].name, current).bytes;
+  });
+}
+
+}  // namespace
+
+void write_model_folder(const fs::path& target, const ModelFolder& model,
+                        const std::function<void(const fs::path& folder)>& write_weights) {
+  check_replaceable(target);
+  FolderUnderConstruction made(target);
+  base::write_file_atomically(made.path() / "config.json", with_lineage(to_config_json(model.config, model.type), model.lineage));
+  base::write_file_atomically(made.path() / "generation_config.json", generation_config_json(model.config));
+  write_weights(made.path());
+  write_tokenizer_files(model.tokenizer_source, model.chat_template, made.path());
+  made.commit();
+}
+
+void save_model(const Model& model, const Lineage& lineage, const fs::path& folder) {
+  write_model_folder(folder,
+                     {.config = model.config(), .type = model.compute_type(), .lineage = lineage,
+                      .tokenizer_source = model.tokenizer_source(), .chat_template = model.chat_template()},
+                     [&](const fs::path& into) { write_weights_of(model.decoder(), into); });
+}
+
+}  // namespace drover::model

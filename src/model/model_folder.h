@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "model/config.h"
+#include "model/lineage.h"
+#include "model/model.h"
+
+namespace drover::model {
+
+/// All of a Hugging Face model folder but its weights.
+struct ModelFolder {
+  DecoderConfig config;
+  ComputeType type = ComputeType::kBFloat16;  ///< what config.json says of the weights
+  Lineage lineage;
+  std::filesystem::path tokenizer_source;     ///< folder or GGUF file
+  std::optional<std::string> chat_template;
+};
+
+/// Writes a model folder; `write_weights` gets the folder that its files belong into. The folder appears whole or not at all, also when
+/// the process is killed; an earlier model at this place is replaced, any other folder that is not empty throws UserError.
+void write_model_folder(const std::filesystem::path& target, const ModelFolder& model,
+                        const std::function<void(const std::filesystem::path& folder)>& write_weights);
+
+/// `Model::save` with a lineage.
+void save_model(const Model& model, const Lineage& lineage, const std::filesystem::path& folder);
+
+}  // namespace drover::model

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <span>
+
+#include "model/model.h"
+#include "model/token_tree.h"
+
+namespace drover::train {
+
+/// The mean natural-log probability of all learned tokens of the rows: minus the loss that `train_sft` reports for them as one step.
+/// Throws UserError when there are none, or the model has no language head.
+double mean_log_prob(const model::Model& model, std::span<const model::TokenRow> rows);
+
+}  // namespace drover::train
