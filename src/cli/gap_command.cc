@@ -37,9 +37,10 @@ base::ExitStatus measure_gap(const GapOptions& options) {
   const auto format = choose_format(options.format, path);
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
   const auto sampling = options.sampling.options_for(model->tokenizer());
+  const auto constraint = options.sampling.constraint_for(model->tokenizer());
   std::vector<generate::GenerationRequest> requests;
   chat::for_each_dialog(options.prompts, {}, [&](std::int64_t, chat::Dialog dialog) {
-    requests.push_back({.dialog = std::move(dialog), .options = sampling, .num_responses = options.responses});
+    requests.push_back({.dialog = std::move(dialog), .options = sampling, .num_responses = options.responses, .constraint = constraint});
   });
   ProgressLine progress;
   generate::GenerationCallbacks callbacks;

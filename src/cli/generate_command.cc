@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,14 @@ struct Prompts {
 Prompts read_prompts(const GenerateOptions& options) {
   Prompts prompts;
   const auto bad_rows = options.on_bad_row == "skip" ? chat::OnBadRow::kSkip : chat::OnBadRow::kStop;
-  chat::for_each_dialog(options.prompts, {.on_bad_row = bad_rows, .ignored_keys = {}}, [&](std::int64_t line, chat::Dialog dialog) {
+  const auto report = chat::for_each_dialog(options.prompts, {.on_bad_row = bad_rows, .ignored_keys = {}}, [&](std::int64_t line, chat::Dialog dialog) {
+    if (!dialog.messages.empty() && dialog.messages.back().sender == chat::Sender::kAssistant) {
+      throw base::UserError("the dialog ends with the assistant's own message: there is nothing to answer. Leave that message out.");
+    }
     prompts.dialogs.push_back(std::move(dialog));
     prompts.lines.push_back(line);
   });
+  if (!report.bad_rows.empty()) fmt::print(stderr, "{}\n", report.summary(options.prompts));
   return prompts;
 }
 
@@ -69,7 +74,8 @@ std::string run_name(const model::Model& model, const std::string& format, const
   return hasher.finish().hex().substr(0, 16);
 }
 
-/// The samples that are still to be drawn: for each prompt a request for each run of missing numbers.
+/// The samples that are still to be drawn: for each prompt a request for each run of missing numbers. Prompts that failed are tried
+/// again: this run may have the memory that they need.
 struct Work {
   std::vector<generate::GenerationRequest> requests;
   std::vector<std::int64_t> lines;  // of each request's prompt
@@ -80,7 +86,6 @@ Work missing_samples(const Prompts& prompts, const generate::SampleFile* file, c
   Work work;
   for (std::size_t i = 0; i < prompts.dialogs.size(); ++i) {
     const auto line = prompts.lines[i];
-    if (file != nullptr && file->holds_failure(line)) continue;
     for (std::int64_t sample = 0; sample < responses; ++sample) {
       if (file != nullptr && file->holds(line, sample)) continue;
       const auto first = sample;
@@ -126,6 +131,9 @@ struct Summary {
 
 base::ExitStatus generate_samples(const GenerateOptions& options) {
   if (options.responses < 1) throw base::UserError("--responses {} is not possible: a prompt has at least 1.", options.responses);
+  if (options.responses > generate::kMaxResponses) {
+    throw base::UserError("--responses {} is not possible: ask for at most {} samples of a prompt.", options.responses, generate::kMaxResponses);
+  }
   if (!(options.memory_gib > 0.0 && options.memory_gib < 1e6)) throw base::UserError("--memory {} is not possible: give gibibytes, as --memory 2.", options.memory_gib);
   model::use_threads(options.threads);
   const auto prompts = read_prompts(options);
@@ -136,17 +144,17 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
   const auto constraint = options.sampling.constraint_for(model->tokenizer());
   const auto run = run_name(*model, std::string(format->name()), prompts, sampling, options);
   std::optional<generate::SampleFile> file;
-  if (!options.out.empty()) file.emplace(options.out, run);
+  if (!options.out.empty() && options.out != "-") file.emplace(options.out, run);
 
   const auto work = missing_samples(prompts, file ? &*file : nullptr, sampling, constraint, options.responses);
   Summary summary{.prompts = static_cast<std::int64_t>(prompts.dialogs.size()), .samples = file ? file->num_samples() : 0, .engine = {}};
-  summary.failed = file ? file->num_failures() : 0;
   if (file && summary.samples > 0 && !work.requests.empty()) fmt::print(stderr, "{} holds {} samples: going on.\n", options.out, summary.samples);
 
   const auto generator = generate::make_local_generator(
       model, format,
       {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing},
       weight_form(options.weights));
+  std::set<std::int64_t> failed;  // lines
   ProgressLine progress;
   generate::GenerationCallbacks callbacks;
   callbacks.keep_responses = false;
@@ -158,7 +166,7 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
     else write_output(generate::sample_line(work.lines[request], sample, reply, run) + "\n");
   };
   callbacks.on_failure = [&](std::size_t request, const std::string& reason) {
-    ++summary.failed;
+    if (!failed.insert(work.lines[request]).second) return;
     progress.clear();
     fmt::print(stderr, "{}, line {}: {}\n", options.prompts, work.lines[request], reason);
     if (file) file->record_failure(work.lines[request], reason);
@@ -168,6 +176,7 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
   if (file) file->sync();
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   summary.engine = generator->statistics();
+  summary.failed = static_cast<std::int64_t>(failed.size());
   progress.clear();
   const auto line = (options.json ? summary.json() : summary.text()) + "\n";
   if (file) write_output(line);
@@ -184,7 +193,7 @@ void add_generate_command(const Commands& commands) {
                                    generate_samples);
   command.add_option("MODEL", options->model, "model folder, .gguf file or short name")->required();
   command.add_option("PROMPTS", options->prompts, "JSONL file of dialogs that end with the message to answer; - is standard input")->required();
-  command.add_option("-o,--out", options->out, "file of samples (JSONL); without it they go to standard output");
+  command.add_option("-o,--out", options->out, "file of samples (JSONL); without it, or as -, they go to standard output");
   command.add_option("-n,--responses", options->responses, "samples of each prompt")->capture_default_str();
   add_sampling_options(command, options->sampling);
   command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();

@@ -64,6 +64,40 @@ TEST(Generate, APromptThatCannotBeAnsweredIsReportedAndTheOthersGoOn) {
   EXPECT_EQ(summary["failed"], 1);
 }
 
+TEST(Generate, APromptThatFailedForLackOfMemoryIsAnsweredWhenThereIsMore) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  folder.write("prompts.jsonl", kPrompts);
+  const std::string command = "drover generate smollm2-135m-instruct prompts.jsonl --threads 1 --max-tokens 300 --stop . --json -o out.jsonl --memory ";
+  for (int times = 0; times < 2; ++times) {
+    const auto result = run_script(command + "0.005", folder);
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.errors, HasSubstr("prompts.jsonl, line 2: The request may need"));
+    EXPECT_EQ(json::parse(result.output)["failed"], 2);
+  }
+  const auto result = run_script(command + "0.5", folder);
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_EQ(json::parse(result.output)["failed"], 0);
+  EXPECT_EQ(json::parse(result.output)["samples"], 2);
+  std::istringstream stream(read_whole(folder.path() / "out.jsonl"));
+  int errors = 0;
+  for (std::string line; std::getline(stream, line);) errors += json::parse(line).contains("error") ? 1 : 0;
+  EXPECT_EQ(errors, 2) << "each failure once";
+}
+
+TEST(Generate, SaysWhichRowsItSkips) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  folder.write("prompts.jsonl", "{bad\n" + kPrompts);
+  const auto result = run_script("drover generate smollm2-135m-instruct prompts.jsonl --threads 1 --max-tokens 2 --on-bad-row skip -o -", folder);
+  EXPECT_EQ(result.status, 0) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("1 row skipped (first: line 1:"));
+  std::istringstream stream(result.output);
+  std::vector<int> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line)["prompt"]);
+  EXPECT_THAT(lines, testing::UnorderedElementsAre(2, 3));
+}
+
 TEST(Generate, RepliesOfAChoiceOrASchemaHaveItsForm) {
   DROVER_NEEDS_SMALL_MODEL();
   const TemporaryFolder folder;
@@ -87,6 +121,8 @@ TEST(Generate, BadInputEndsInOneSentence) {
   DROVER_NEEDS_SMALL_MODEL();
   const TemporaryFolder folder;
   folder.write("prompts.jsonl", kPrompts);
+  folder.write("answered.jsonl", R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]})");
+  folder.write("one.jsonl", R"({"prompt":"hello"})");
   folder.write("impossible.json", R"({"enum": []})");
   const auto refusal = [&](const std::string& options) {
     const auto result = run_script("drover generate smollm2-135m-instruct prompts.jsonl --threads 1 " + options, folder);
@@ -100,7 +136,14 @@ TEST(Generate, BadInputEndsInOneSentence) {
   EXPECT_THAT(refusal("--json-schema impossible.json"), HasSubstr("enum"));
   EXPECT_THAT(refusal("--temperature -1"), HasSubstr("temperature = -1"));
   EXPECT_THAT(refusal("-n 0"), HasSubstr("--responses 0"));
+  EXPECT_THAT(refusal("-n 1000000000000 -o out.jsonl"), HasSubstr("at most 100000 samples"));
+  EXPECT_THAT(refusal("--logit-bias 42=1e300"), HasSubstr("logit_bias = 1e+300 of token 42"));
+  EXPECT_THAT(refusal("-o one.jsonl"), HasSubstr("not a file of samples"));
   EXPECT_THAT(refusal("-o prompts.jsonl"), HasSubstr("not a file of samples"));
+  EXPECT_EQ(read_whole(folder.path() / "one.jsonl"), R"({"prompt":"hello"})");
+  const auto answered = run_script("drover generate smollm2-135m-instruct answered.jsonl --threads 1", folder);
+  EXPECT_EQ(answered.status, 1);
+  EXPECT_THAT(answered.errors, HasSubstr("answered.jsonl, line 1: the dialog ends with the assistant's own message"));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct Call {
   std::vector<GenerationResult> results;
   std::int64_t finished = 0;
   std::int64_t total = 0;
+  bool is_any_over = false;  // a request has ended since the last look
   bool is_given_up = false;  // nobody is to hear any more of it
 
   void show_progress() const {
@@ -56,6 +57,7 @@ class Record final : public engine::Listener {
 
   void on_end(std::exception_ptr failure) override {
     is_over_ = true;
+    call_.is_any_over = true;
     failure_ = std::move(failure);
   }
 
@@ -93,7 +95,7 @@ class EngineGenerator final : public LocalGenerator {
  public:
   EngineGenerator(std::shared_ptr<const model::Model> model, std::shared_ptr<const chat::ChatFormat> format, const engine::EngineOptions& options,
                   model::WeightForm weights)
-      : model_(std::move(model)), format_(std::move(format)), engine_(paged_model_of(*model_, weights), options) {}
+      : model_(std::move(model)), format_(std::move(format)), shares_memory_(options.budget != nullptr), engine_(paged_model_of(*model_, weights), options) {}
 
   std::vector<GenerationResult> generate(std::span<const GenerationRequest> requests, const GenerationCallbacks& callbacks) override {
     Call call{.model = *model_, .format = format_.get(), .callbacks = callbacks, .results = {}};
@@ -104,7 +106,7 @@ class EngineGenerator final : public LocalGenerator {
         submit(call, requests[i], i, running);
       }
       while (!running.empty()) {
-        DROVER_CHECK(engine_.step() || all_over(running), "The engine has nothing to do, but {} requests are not over", running.size());
+        if (!engine_.step() && !all_over(running)) wait_for_memory(running.size());
         settle(call, running);
         if (!running.empty()) call.show_progress();  // also where the caller can break off
       }
@@ -148,8 +150,16 @@ class EngineGenerator final : public LocalGenerator {
     return std::all_of(running.begin(), running.end(), [](const Running& one) { return one.record->is_over(); });
   }
 
+  /// Other engines of the budget hold the memory that the next sample needs, and give it back as theirs end.
+  void wait_for_memory(std::size_t requests) {
+    DROVER_CHECK(shares_memory_, "The engine has nothing to do, but {} requests are not over", requests);
+    engine_.wait_for_work();
+  }
+
   /// Takes the requests that are over from the list.
-  static void settle(const Call& call, std::vector<Running>& running) {
+  static void settle(Call& call, std::vector<Running>& running) {
+    if (!call.is_any_over) return;  // most steps: there may be very many requests
+    call.is_any_over = false;
     for (const auto& one : running) {
       if (!one.record->is_over() || !one.record->failure()) continue;
       try {
@@ -173,6 +183,7 @@ class EngineGenerator final : public LocalGenerator {
 
   std::shared_ptr<const model::Model> model_;
   std::shared_ptr<const chat::ChatFormat> format_;
+  const bool shares_memory_;
   engine::Engine engine_;
 };
 

@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <thread>
 
 #include "base/error.h"
 #include "chat/byte_tokenizer_test.h"
+#include "engine/memory_budget.h"
 #include "model/decoder.h"
 #include "model/heads.h"
 #include "model/log_probs.h"
@@ -273,6 +276,35 @@ TEST_F(LocalGeneration, ADialogThatGoesOnIsNotComputedAgain) {
   const auto before = engine->statistics();
   engine->generate_one({.prompt_ids = whole, .options = {.max_tokens = 1}});
   EXPECT_EQ(engine->statistics().cached_tokens - before.cached_tokens, known);
+}
+
+// Two models in one process whose memory holds one reply at a time: each waits for the other's.
+TEST_F(LocalGeneration, GeneratorsThatShareMemoryWaitForEachOther) {
+  const std::vector<TokenId> prompt(20, TokenId{65});
+  const GenerationRequest request{.prompt_ids = prompt, .options = {.max_tokens = 40, .min_tokens = 40}, .num_responses = 3};
+  const std::vector<GenerationRequest> requests(6, request);
+  const auto expected = make_local_generator(model_, nullptr)->generate_one(request);
+  const auto pages = paged_model_of(*model_);
+  const auto budget = std::make_shared<engine::MemoryBudget>(pages->bytes_per_page() * ((60 + pages->page_tokens() - 1) / pages->page_tokens()));
+  std::vector<std::exception_ptr> failures(2);
+  std::vector<std::vector<GenerationResult>> results(2);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      try {
+        results[i] = make_local_generator(model_, nullptr, {.budget = budget})->generate(requests);
+      } catch (...) {
+        failures[i] = std::current_exception();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (failures[i]) std::rethrow_exception(failures[i]);
+    for (const auto& result : results[i]) {
+      for (std::size_t r = 0; r < 3; ++r) EXPECT_EQ(result.responses[r].ids, expected.responses[r].ids);
+    }
+  }
 }
 
 TEST_F(LocalGeneration, RefusesWhatCannotBeSampled) {

@@ -21,8 +21,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds kLongestUnsynced{100};
 
-/// What every line that is written here begins with.
-constexpr std::string_view kLineBegins = R"({"prompt":)";
+/// Whether this may be a line that is written here, or the beginning of one: {"prompt":NUMBER.
+bool may_begin_a_line(std::string_view text) {
+  constexpr std::string_view kBegin = R"({"prompt":)";
+  const auto compared = std::min(text.size(), kBegin.size());
+  if (text.substr(0, compared) != kBegin.substr(0, compared)) return false;
+  return text.size() == compared || (text[compared] >= '0' && text[compared] <= '9');
+}
 
 std::string dumped(const Json& json) { return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace); }
 
@@ -48,10 +53,13 @@ SampleFile::SampleFile(std::filesystem::path path, std::string run) : path_(std:
   file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (file_ < 0) fail(path_, "opened");
   try {
-    if (::flock(file_, LOCK_EX | LOCK_NB) != 0) {
+    struct stat facts {};
+    if (::fstat(file_, &facts) != 0) fail(path_, "examined");
+    is_regular_ = S_ISREG(facts.st_mode);
+    if (is_regular_ && ::flock(file_, LOCK_EX | LOCK_NB) != 0) {
       throw base::UserError("{} is being written by another run. Wait for its end, or name another file.", path_.string());
     }
-    read_back();
+    if (is_regular_) read_back();  // a pipe or a terminal holds nothing to go on from
   } catch (...) {
     ::close(file_);
     throw;
@@ -65,9 +73,6 @@ SampleFile::~SampleFile() {
 }
 
 void SampleFile::read_back() {
-  struct stat facts {};
-  if (::fstat(file_, &facts) != 0) fail(path_, "examined");
-  if (!S_ISREG(facts.st_mode)) return;  // a pipe or a terminal holds nothing to go on from
   std::ifstream stream(path_, std::ios::binary);
   std::string line;
   std::int64_t whole = 0;  // bytes up to the last line's end
@@ -94,8 +99,7 @@ void SampleFile::read_line(std::int64_t number, std::string_view line) {
 
 /// The last line has no end: the run was killed while it wrote it. `whole`: bytes before it.
 void SampleFile::remove_cut_line(std::string_view line, std::int64_t whole) {
-  const auto compared = std::min(line.size(), kLineBegins.size());
-  if (whole == 0 && line.substr(0, compared) != kLineBegins.substr(0, compared)) {
+  if (whole == 0 && !may_begin_a_line(line)) {
     throw base::UserError("{}: this is not a file of samples. Name another file, or remove it.", path_.string());
   }
   if (::ftruncate(file_, whole) != 0) fail(path_, "shortened");
@@ -117,10 +121,23 @@ void SampleFile::append(std::string_view line) {
   bytes.push_back('\n');
   for (std::size_t written = 0; written < bytes.size();) {
     const auto count = ::write(file_, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno != EINTR) fail(path_, "written");
+    if (count < 0 && errno != EINTR) {
+      take_back(written);
+      fail(path_, "written");
+    }
     if (count > 0) written += static_cast<std::size_t>(count);
   }
   if (std::chrono::steady_clock::now() - synced_ >= kLongestUnsynced) sync();
+}
+
+/// Removes the part of a line that the disk took before it refused: no other line may follow it. Leaves errno.
+void SampleFile::take_back(std::size_t bytes) {
+  const int reason = errno;
+  struct stat facts {};
+  if (is_regular_ && bytes > 0 && ::fstat(file_, &facts) == 0) {
+    [[maybe_unused]] const int done = ::ftruncate(file_, facts.st_size - static_cast<off_t>(bytes));  // else the next run removes it
+  }
+  errno = reason;
 }
 
 void SampleFile::sync() {

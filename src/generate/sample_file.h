@@ -17,6 +17,8 @@ namespace drover::generate {
 ///   {"prompt": line of the prompt, "sample": number, "messages": [...], "text": ..., "finish": ..., "ids": [...],
 ///    "logprobs": [...], "sampled_logprobs": [...], "run": ...}   or   {"prompt": ..., "error": ..., "run": ...}
 ///
+/// A prompt that failed may be tried again, with more memory: then its samples stand beside the error.
+///
 /// What was recorded survives a kill of the program at once, and a loss of power after at most 100 ms.
 class SampleFile {
  public:
@@ -31,9 +33,8 @@ class SampleFile {
   bool holds(std::int64_t prompt, std::int64_t sample) const { return samples_.contains({prompt, sample}); }
   bool holds_failure(std::int64_t prompt) const { return failures_.contains(prompt); }
   std::int64_t num_samples() const { return static_cast<std::int64_t>(samples_.size()); }
-  std::int64_t num_failures() const { return static_cast<std::int64_t>(failures_.size()); }
 
-  /// Each throws SurroundingsError when the disk refuses.
+  /// Each throws SurroundingsError when the disk refuses; the file then ends as before. A prompt's failure is recorded once.
   void record(std::int64_t prompt, std::int64_t sample, const Response& response);
   void record_failure(std::int64_t prompt, const std::string& reason);
 
@@ -45,10 +46,12 @@ class SampleFile {
   void read_line(std::int64_t number, std::string_view line);
   void remove_cut_line(std::string_view line, std::int64_t whole);
   void append(std::string_view line);
+  void take_back(std::size_t bytes);
 
   std::filesystem::path path_;
   std::string run_;
   int file_ = -1;
+  bool is_regular_ = false;  // no pipe, no device
   std::set<std::pair<std::int64_t, std::int64_t>> samples_;
   std::set<std::int64_t> failures_;
   std::chrono::steady_clock::time_point synced_;

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -95,7 +97,7 @@ TEST_F(SampleFiles, OfAnotherRunOrKindAreRefusedAndLeftAlone) {
 }
 
 TEST_F(SampleFiles, AnotherFileWhoseOnlyLineHasNoEndIsRefusedAndLeftAlone) {
-  for (const std::string text : {"{\"messages\": []}", "my notes", "\n my notes"}) {
+  for (const std::string text : {"{\"messages\": []}", "{\"prompt\":\"hello\"}", "{\"prompt\": 1", "my notes", "\n my notes"}) {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
     EXPECT_THAT(refusal("a"), HasSubstr("not a file of samples")) << text;
     EXPECT_EQ(base::read_file(path_), text);
@@ -119,6 +121,37 @@ TEST_F(SampleFiles, MayGoToADeviceThatKeepsNothing) {
   SampleFile file("/dev/null", "a");
   file.record(1, 0, reply("x"));
   EXPECT_EQ(file.num_samples(), 1);
+  SampleFile("/dev/null", "b").record(1, 0, reply("x"));  // by two runs at once
+}
+
+TEST_F(SampleFiles, HoldNoPartOfALineThatTheDiskRefused) {
+  SampleFile file(path_, "a");
+  file.record(1, 0, reply("x"));
+  const auto before = base::read_file(path_);
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit full{.rlim_cur = before.size() + 20, .rlim_max = limit.rlim_max};
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_THROW(file.record(1, 1, reply("y")), base::SurroundingsError);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, old);
+  EXPECT_EQ(base::read_file(path_), before);
+  EXPECT_FALSE(file.holds(1, 1));
+  file.record(1, 1, reply("y"));
+  EXPECT_EQ(base::read_file(path_), before + sample_line(1, 1, reply("y"), "a") + "\n");
+}
+
+TEST_F(SampleFiles, RecordAFailureOnceAndASampleThatCameAfterAll) {
+  { SampleFile(path_, "a").record_failure(4, "too little memory"); }
+  const auto before = base::read_file(path_);
+  {
+    SampleFile file(path_, "a");
+    file.record_failure(4, "still too little memory");
+    EXPECT_EQ(base::read_file(path_), before);
+    file.record(4, 0, reply("x"));
+  }
+  EXPECT_TRUE(SampleFile(path_, "a").holds(4, 0));
 }
 
 TEST_F(SampleFiles, AreWrittenByOneRunAtATime) {

@@ -21,7 +21,7 @@ void KvPages::reserve(std::int64_t count) {
   const auto bytes = static_cast<std::size_t>(count * bytes_per_page_);
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    throw base::SurroundingsError("No address space for {} pages of {} bytes: {}.", count, bytes_per_page_, std::strerror(errno));
+    throw base::SurroundingsError("No address space for {} pages of {} bytes: {}. Give keys and values less memory.", count, bytes_per_page_, std::strerror(errno));
   }
   ::madvise(memory, bytes, MADV_HUGEPAGE);  // fewer address translations where the system can; no harm where it cannot
   memory_ = static_cast<std::byte*>(memory);
