@@ -47,7 +47,8 @@ std::vector<std::vector<std::int64_t>> plan_steps(std::span<const std::int64_t> 
   DROVER_CHECK(!sizes.empty(), "There are no rows to plan with");
   const bool counts_steps = options.steps > 0;
   const auto all = std::ceil(options.epochs * static_cast<double>(sizes.size()));
-  if (!counts_steps && all > kMaxPlannedRows) refuse_length();
+  const auto least_rows = options.tokens_per_step > 0 ? 1 : options.rows_per_step;  // of a step
+  if (counts_steps ? options.steps > kMaxPlannedRows / least_rows : all > kMaxPlannedRows) refuse_length();
   std::int64_t rows_left = counts_steps ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(all);
 
   RowOrder order(sizes.size(), options.seed);

@@ -61,6 +61,8 @@ TEST(StepPlan, HalfAPassTakesHalfTheRows) { EXPECT_EQ(flat(plan_steps(kTenRows, 
 TEST(StepPlan, RefusesMoreRowsThanMemoryShouldHold) {
   const std::vector<std::int64_t> sizes(1000, 1);
   EXPECT_THROW(plan_steps(sizes, {.epochs = 1e6}), base::UserError);
+  EXPECT_THROW(plan_steps(sizes, {.steps = 1'000'000'000'000}), base::UserError);
+  EXPECT_THROW(plan_steps(sizes, {.steps = 100'000'000, .rows_per_step = 2}), base::UserError);
 }
 
 }  // namespace
