@@ -1,6 +1,7 @@
 #include "engine/json_grammar.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "base/error.h"
@@ -43,7 +44,7 @@ bool has_type(const std::vector<std::string>& types, const SchemaJson& value) {
   const std::string name = value.is_number() ? "number" : std::string(value.type_name());
   return types.empty() || std::any_of(types.begin(), types.end(), [&](const std::string& type) {
     if (type != "integer") return type == name;
-    return value.is_number_integer() || (value.is_number() && value.get<double>() == static_cast<double>(static_cast<std::int64_t>(value.get<double>())));
+    return value.is_number_integer() || (value.is_number() && value.get<double>() == std::trunc(value.get<double>()));
   });
 }
 

@@ -68,6 +68,18 @@ std::string type_name(const SchemaJson& value) {
   return value.type_name();
 }
 
+/// Objects keep their members in order and are searched from the first on, so a long one would be at work for hours.
+void refuse_long(const SchemaJson& json, std::size_t& total) {
+  constexpr std::size_t kMostMembers = 10'000;
+  constexpr std::size_t kMostInAll = 200'000;
+  if (!json.is_structured()) return;
+  total += json.size();
+  if (json.size() > kMostMembers || total > kMostInAll) {
+    throw base::UserError("The schema is too large: an object or list may have {} members, and all together {}", kMostMembers, kMostInAll);
+  }
+  for (const SchemaJson& member : json) refuse_long(member, total);
+}
+
 }  // namespace
 
 /// References of which the schema at hand is already part, and how deep it stands.
@@ -76,7 +88,10 @@ struct SchemaDocument::Open {
   int depth = 0;
 };
 
-SchemaDocument::SchemaDocument(const SchemaJson& root) : root_(root) {}
+SchemaDocument::SchemaDocument(const SchemaJson& root) : root_(root) {
+  std::size_t total = 0;
+  refuse_long(root, total);
+}
 
 std::string place_of(const std::string& place, std::string_view key) {
   std::string out = place + "/";

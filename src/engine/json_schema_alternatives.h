@@ -21,7 +21,7 @@ struct PlainSchema {
 /// Throws UserError, naming keyword and place, for what has no exact meaning here.
 class SchemaDocument {
  public:
-  /// `root` must outlive this object.
+  /// `root` must outlive this object. Throws UserError when it has too many members to be read in reasonable time.
   explicit SchemaDocument(const SchemaJson& root);
 
   /// The plain schemas of which at least one must hold; empty when nothing can satisfy `schema`.

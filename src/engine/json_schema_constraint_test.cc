@@ -228,6 +228,21 @@ TEST(JsonSchemaConstraint, RefusesKeywordsThatItCannotHonourByNameAndPlace) {
   EXPECT_THAT(refusal(R"({"type": "string", "maxLength": 900000})"), HasSubstr("too many states"));
 }
 
+TEST(JsonSchemaConstraint, RefusesSchemasThatWouldTakeHoursToRead) {
+  std::string names = "0";
+  for (int i = 1; i <= 10'000; ++i) names += "," + std::to_string(i);
+  EXPECT_THAT(refusal(R"({"enum": [)" + names + "]}"), HasSubstr("too large"));
+  std::string lists = "[0]";
+  for (int i = 0; i < 25; ++i) lists += ",[" + names.substr(0, names.rfind(',')) + "]";
+  EXPECT_THAT(refusal(R"({"enum": [)" + lists + "]}"), HasSubstr("too large"));
+}
+
+TEST(JsonSchemaConstraint, TakesWholeNumbersOfAnySizeForIntegers) {
+  // 2^70, which no 64-bit integer holds.
+  EXPECT_EQ(refusal(R"({"type": "integer", "enum": [1180591620717411303424]})"), "accepted");
+  EXPECT_THAT(refusal(R"({"type": "integer", "enum": [0.5]})"), HasSubstr("cannot be met"));
+}
+
 TEST(JsonSchemaConstraint, RefusesSchemasThatCannotBeMet) {
   for (const char* const text : {
            "false",

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <variant>
 
+#include "base/error.h"
 #include "chat/dialog_json.h"
+#include "chat/strict_json.h"
 #include "engine/json_schema_constraint.h"
 #include "engine/tool_call_constraint.h"
 
@@ -41,7 +44,12 @@ ReplyConstraints::Constraint ReplyConstraints::remembered(const std::string& nam
 
 std::shared_ptr<const engine::TokenConstraint> ReplyConstraints::of_schema(const std::string& schema) {
   return remembered("schema " + schema, [&](const auto& vocabulary) {
-    return schema.empty() ? engine::compile_json_object(vocabulary) : engine::compile_json_schema(nlohmann::ordered_json::parse(schema), vocabulary);
+    if (schema.empty()) return engine::compile_json_object(vocabulary);
+    // The plain parser takes quadratic time for long objects.
+    const auto parsed = chat::parse_strict_json(schema);
+    const auto* json = std::get_if<chat::Json>(&parsed);
+    DROVER_CHECK(json != nullptr, "A schema of a request is not JSON any more");
+    return engine::compile_json_schema(*json, vocabulary);
   });
 }
 
