@@ -61,20 +61,25 @@ void Scorer::require_head(model::HeadKind kind) const {
   }
 }
 
-void Scorer::run(std::span<const std::shared_ptr<Collector>> collectors, std::vector<engine::OutputRequest> requests) {
-  std::vector<engine::RequestId> ids;
-  const auto give_up = [&] {
+/// Cancels everything: collectors refer to results that are about to go.
+void Scorer::give_up(std::span<const engine::RequestId> ids) noexcept {
+  try {
     for (const auto id : ids) engine_.cancel(id);
     while (engine_.step()) {
     }
-  };
+  } catch (...) {  // the first failure is the one to tell
+  }
+}
+
+void Scorer::run(std::span<const std::shared_ptr<Collector>> collectors, std::vector<engine::OutputRequest> requests) {
+  std::vector<engine::RequestId> ids;
   try {
     for (std::size_t i = 0; i < requests.size(); ++i) ids.push_back(engine_.submit(std::move(requests[i]), collectors[i]));
+    while (engine_.step()) {
+    }
   } catch (...) {
-    give_up();
+    give_up(ids);
     throw;
-  }
-  while (engine_.step()) {
   }
   for (const auto& collector : collectors) {
     DROVER_CHECK(collector->is_over(), "The engine has nothing to do, but a text is not scored");

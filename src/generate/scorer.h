@@ -39,6 +39,7 @@ class Scorer {
  private:
   class Collector;
   void run(std::span<const std::shared_ptr<Collector>> collectors, std::vector<engine::OutputRequest> requests);
+  void give_up(std::span<const engine::RequestId> ids) noexcept;
   void require_head(model::HeadKind kind) const;
 
   std::shared_ptr<const model::Model> model_;
