@@ -1,4 +1,4 @@
-// Feeds arbitrary bytes to the reader of config.json: it returns a checked configuration or throws UserError.
+// Feeds arbitrary bytes to the readers of config.json and generation_config.json: they return something checked or throw UserError.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -13,6 +13,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // What was accepted must be written in a form that reads back as the same.
     const std::string written = drover::model::to_config_json(config, drover::model::ComputeType::kFloat32);
     DROVER_CHECK(drover::model::parse_config_json(written, "written") == config, "Written as {}", written);
+  } catch (const drover::base::UserError&) {
+  }
+  try {
+    drover::model::parse_generation_eos(text, "input");
   } catch (const drover::base::UserError&) {
   }
   return 0;

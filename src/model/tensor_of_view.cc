@@ -1,6 +1,5 @@
 #include "model/tensor_of_view.h"
 
-
 #include <algorithm>
 
 #include "base/error.h"
