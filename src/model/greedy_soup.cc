@@ -20,7 +20,9 @@ GreedySoup greedy_soup(std::size_t num_models, const SoupScore& score) {
     alone[m] = 1;
     soup.tries.push_back({.model = m, .own_score = score_of(alone)});
   }
-  std::stable_sort(soup.tries.begin(), soup.tries.end(), [](const auto& a, const auto& b) { return a.own_score > b.own_score; });
+  std::sort(soup.tries.begin(), soup.tries.end(), [](const auto& a, const auto& b) {
+    return a.own_score != b.own_score ? a.own_score > b.own_score : a.model < b.model;
+  });
   for (GreedySoup::Try& attempt : soup.tries) {
     const bool is_first = &attempt == &soup.tries.front();
     auto candidate = soup.weights;
