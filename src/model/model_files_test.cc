@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -99,6 +100,20 @@ TEST_F(ModelFiles, SavingReplacesAModelAndNothingElse) {
   EXPECT_THROW(model->save(folder_ / "other"), base::UserError);
   EXPECT_TRUE(fs::exists(folder_ / "other/thesis.txt"));
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2) << "no temporary folders stay";
+}
+
+TEST_F(ModelFiles, SavingRemovesWhatAKilledProgramLeft) {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);  // now nobody has this number
+  const auto dead = folder_ / fmt::format(".m.{}.partial", child);
+  const auto alive = folder_ / fmt::format(".m.{}.partial", getppid());
+  const auto foreign = folder_ / ".m.notes.partial";
+  for (const auto& path : {dead, alive, foreign}) fs::create_directories(path);
+  small_model(1)->save(folder_ / "m");
+  EXPECT_FALSE(fs::exists(dead));
+  EXPECT_TRUE(fs::exists(alive)) << "another program is writing there";
+  EXPECT_TRUE(fs::exists(foreign));
 }
 
 TEST_F(ModelFiles, WeightsOfTheWantedTypeAreMappedAndOthersConverted) {

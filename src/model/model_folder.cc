@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -34,6 +37,23 @@ std::string generation_config_json(const DecoderConfig& config) {
   return (json.is_null() ? "{}" : json.dump(2)) + "\n";
 }
 
+// Removes what programs that were killed left beside this place: ".NAME.PID.partial", where no process PID lives any more.
+void remove_leftovers(const fs::path& target) {
+  const std::string before = "." + target.filename().string() + ".", behind = ".partial";
+  std::error_code error;
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(before) || !name.ends_with(behind) || name.size() <= before.size() + behind.size()) continue;
+    pid_t pid = 0;
+    const char* end = name.data() + name.size() - behind.size();
+    const auto read = std::from_chars(name.data() + before.size(), end, pid);
+    if (read.ec != std::errc() || read.ptr != end || pid <= 0 || ::kill(pid, 0) == 0 || errno != ESRCH) continue;
+    std::error_code ignored;
+    fs::remove_all(entry.path(), ignored);
+  }
+}
+
 // A folder that appears whole or not at all: it is made beside its place and renamed.
 class FolderUnderConstruction {
  public:
@@ -41,6 +61,7 @@ class FolderUnderConstruction {
       : target_(target.has_filename() ? target : target.parent_path()),
         temporary_(target_.parent_path() / fmt::format(".{}.{}.partial", target_.filename().string(), getpid())) {
     std::error_code error;
+    remove_leftovers(target_);
     fs::remove_all(temporary_, error);
     fs::create_directories(temporary_, error);
     if (error) throw base::SurroundingsError("The folder '{}' could not be made: {}.", temporary_.string(), error.message());
