@@ -143,11 +143,12 @@ void multiply(const Multiplication<Element>& m, std::int64_t begin, std::int64_t
     const std::int64_t panel = tile / per_panel;
     const std::int64_t number = tile % per_panel;
     const std::int64_t row = number * m.rows / per_panel;
-    const Element* weights = m.weights + panel * kPanelColumns * m.k;
-    if (m.int8_weights != nullptr) {
+    const Element* weights = widened;
+    if (m.int8_weights == nullptr) {
+      weights = m.weights + panel * kPanelColumns * m.k;
+    } else {
       if (panel != widened_panel) widen_panel(m.int8_weights + panel * kPanelColumns * m.k, kPanelColumns * m.k, widened);
       widened_panel = panel;
-      weights = widened;
     }
     switch ((number + 1) * m.rows / per_panel - row) {
       case 1: multiply_tile<Element, 1>(m, weights, panel, row); break;
