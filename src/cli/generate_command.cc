@@ -25,6 +25,8 @@
 #include "generate/sample_file.h"
 #include "model/model.h"
 #include "model/threads.h"
+#include "openai/remote_generator.h"
+#include "text/load_tokenizer.h"
 
 namespace drover::cli {
 namespace {
@@ -38,6 +40,9 @@ struct GenerateOptions {
   int threads = 0;
   std::string weights = "as-given";
   bool no_sharing = false;
+  std::vector<std::string> endpoints;
+  std::string key_variable, tokenizer;
+  std::int64_t max_in_flight = 64;
   bool json = false;
 };
 
@@ -63,15 +68,63 @@ Prompts read_prompts(const GenerateOptions& options) {
 
 /// Names what samples of one file have in common. How many there are of each prompt and what only changes speed is left out, so that a
 /// later run can add samples.
-std::string run_name(const model::Model& model, const std::string& format, const Prompts& prompts, const engine::SamplingOptions& sampling,
-                     const GenerateOptions& options) {
+std::string run_name(const std::string& answering, const Prompts& prompts, const engine::SamplingOptions& sampling, const GenerateOptions& options) {
   base::FieldHasher hasher;
-  hasher.add(model.hash()).add(options.dtype).add(options.weights).add(format).add(sampling.describe());
+  hasher.add(answering).add(sampling.describe());
   for (const auto& choice : options.sampling.choices) hasher.add(choice);
   if (!options.sampling.json_schema.empty()) hasher.add(base::content_hash_of_file(options.sampling.json_schema));
   hasher.add(std::int64_t{options.sampling.json_object});
   for (std::size_t i = 0; i < prompts.dialogs.size(); ++i) hasher.add(prompts.lines[i]).add(chat::dialog_to_json(prompts.dialogs[i]).dump(-1, ' ', false, chat::Json::error_handler_t::replace));
   return hasher.finish().hex().substr(0, 16);
+}
+
+/// Who answers: a model in this process, or servers.
+struct Answering {
+  std::string name;  ///< of all that decides the answers but prompts and sampling
+  engine::SamplingOptions sampling;
+  std::shared_ptr<const engine::TokenConstraint> constraint;
+  std::unique_ptr<generate::Generator> generator;
+  const generate::LocalGenerator* local = nullptr;  ///< the same, when it has an engine
+};
+
+Answering local_model(const GenerateOptions& options) {
+  const auto path = model_path(options.model);
+  const auto format = choose_format(options.format, path);
+  const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
+  Answering answering{.name = fmt::format("{} {} {} {}", model->hash(), options.dtype, options.weights, format->name()),
+                      .sampling = options.sampling.options_for(model->tokenizer()),
+                      .constraint = options.sampling.constraint_for(model->tokenizer()),
+                      .generator = nullptr};
+  auto generator = generate::make_local_generator(
+      model, format,
+      {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing},
+      weight_form(options.weights));
+  answering.local = generator.get();
+  answering.generator = std::move(generator);
+  return answering;
+}
+
+Answering servers(const GenerateOptions& options) {
+  const auto& arguments = options.sampling;
+  if (!arguments.choices.empty() || !arguments.json_schema.empty() || arguments.json_object) {
+    throw base::UserError("--choice, --json-schema and --json-object work with a model in this process, not with --endpoint.");
+  }
+  openai::RemoteOptions remote;
+  for (const auto& url : options.endpoints) {
+    remote.endpoints.push_back({.url = url, .model = options.model == "-" ? "" : options.model, .key_variable = options.key_variable, .max_in_flight = options.max_in_flight});
+  }
+  if (!options.tokenizer.empty()) {
+    const auto path = model_path(options.tokenizer);
+    remote.tokenizer = text::load_tokenizer(path);
+    remote.format = choose_format(options.format, path);
+  } else if (!arguments.stop_tokens.empty() || !arguments.logit_bias.empty()) {
+    throw base::UserError("--stop-token and --logit-bias name tokens: with --endpoint say whose by --tokenizer MODEL.");
+  }
+  Answering answering{.name = "server " + options.model, .sampling = arguments.options, .constraint = nullptr, .generator = nullptr};
+  if (remote.tokenizer) answering.sampling = arguments.options_for(*remote.tokenizer);
+  answering.sampling.validate();
+  answering.generator = openai::make_remote_generator(std::move(remote));
+  return answering;
 }
 
 /// The samples that are still to be drawn: for each prompt a request for each run of missing numbers. Prompts that failed are tried
@@ -137,24 +190,17 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
   if (!(options.memory_gib > 0.0 && options.memory_gib < 1e6)) throw base::UserError("--memory {} is not possible: give gibibytes, as --memory 2.", options.memory_gib);
   model::use_threads(options.threads);
   const auto prompts = read_prompts(options);
-  const auto path = model_path(options.model);
-  const auto format = choose_format(options.format, path);
-  const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
-  const auto sampling = options.sampling.options_for(model->tokenizer());
-  const auto constraint = options.sampling.constraint_for(model->tokenizer());
-  const auto run = run_name(*model, std::string(format->name()), prompts, sampling, options);
+  const auto answering = options.endpoints.empty() ? local_model(options) : servers(options);
+  const auto run = run_name(answering.name, prompts, answering.sampling, options);
   std::optional<generate::SampleFile> file;
   if (!options.out.empty() && options.out != "-") file.emplace(options.out, run);
 
-  const auto work = missing_samples(prompts, file ? &*file : nullptr, sampling, constraint, options.responses);
+  const auto work = missing_samples(prompts, file ? &*file : nullptr, answering.sampling, answering.constraint, options.responses);
   Summary summary{.prompts = static_cast<std::int64_t>(prompts.dialogs.size()), .samples = file ? file->num_samples() : 0, .engine = {}};
   if (file && summary.samples > 0 && !work.requests.empty()) fmt::print(stderr, "{} holds {} samples: going on.\n", options.out, summary.samples);
 
-  const auto generator = generate::make_local_generator(
-      model, format,
-      {.memory_bytes = static_cast<std::int64_t>(options.memory_gib * 1024.0 * 1024.0 * 1024.0), .max_sequences = options.max_sequences, .share_pages = !options.no_sharing},
-      weight_form(options.weights));
   std::set<std::int64_t> failed;  // lines
+  std::int64_t received = 0;      // tokens
   ProgressLine progress;
   generate::GenerationCallbacks callbacks;
   callbacks.keep_responses = false;
@@ -162,6 +208,7 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
   callbacks.on_response = [&](std::size_t request, std::int64_t response, const generate::Response& reply) {
     const auto sample = work.requests[request].first_sample + response;
     ++summary.samples;
+    received += static_cast<std::int64_t>(reply.ids.size());
     if (file) file->record(work.lines[request], sample, reply);
     else write_output(generate::sample_line(work.lines[request], sample, reply, run) + "\n");
   };
@@ -172,10 +219,11 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
     if (file) file->record_failure(work.lines[request], reason);
   };
   const auto begin = std::chrono::steady_clock::now();
-  generator->generate(work.requests, callbacks);
+  answering.generator->generate(work.requests, callbacks);
   if (file) file->sync();
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  summary.engine = generator->statistics();
+  if (answering.local != nullptr) summary.engine = answering.local->statistics();
+  else summary.engine.new_tokens = received;  // where the server says which
   summary.failed = static_cast<std::int64_t>(failed.size());
   progress.clear();
   const auto line = (options.json ? summary.json() : summary.text()) + "\n";
@@ -191,11 +239,15 @@ void add_generate_command(const Commands& commands) {
   CLI::App& command = commands.add("generate", "Samples replies to a file of prompts; the same command goes on after an interruption",
                                    "drover generate smollm2-135m-instruct docs/examples/prompts.jsonl --responses 4 --max-tokens 64 -o samples.jsonl", options,
                                    generate_samples);
-  command.add_option("MODEL", options->model, "model folder, .gguf file or short name")->required();
+  command.add_option("MODEL", options->model, "model folder, .gguf file or short name; with --endpoint the model's name there (- : the first)")->required();
   command.add_option("PROMPTS", options->prompts, "JSONL file of dialogs that end with the message to answer; - is standard input")->required();
   command.add_option("-o,--out", options->out, "file of samples (JSONL); without it, or as -, they go to standard output");
   command.add_option("-n,--responses", options->responses, "samples of each prompt")->capture_default_str();
   add_sampling_options(command, options->sampling);
+  command.add_option("--endpoint", options->endpoints, "servers that answer, by OpenAI's protocol: http://127.0.0.1:8080/v1; may be given several times");
+  command.add_option("--api-key-env", options->key_variable, "environment variable that holds the servers' key");
+  command.add_option("--max-in-flight", options->max_in_flight, "requests at once for each server")->capture_default_str();
+  command.add_option("--tokenizer", options->tokenizer, "with --endpoint: a local model whose tokenizer and format are the server's; gives token ids");
   command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();
   command.add_option("--memory", options->memory_gib, "gibibytes for keys and values")->capture_default_str();
   command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();

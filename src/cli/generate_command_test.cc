@@ -117,6 +117,30 @@ TEST(Generate, RepliesOfAChoiceOrASchemaHaveItsForm) {
   }
 }
 
+TEST(Generate, AsksServersForTheSamplesThatAreMissing) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  folder.write("prompts.jsonl", kPrompts);
+  const auto result = run_script(
+      "drover serve smollm2-135m-instruct --port 0 --threads 1 > serve.log 2>&1 & server=$!\n"
+      "for i in $(seq 300); do url=$(grep -oE 'http://127[^ ,]+' serve.log | head -n 1); [ -n \"$url\" ] && curl -sf ${url%/v1}/health > /dev/null && break; sleep 0.1; done\n"
+      "ask() { drover generate - prompts.jsonl --endpoint ${url%/v1}/v1 --tokenizer smollm2-135m-instruct -n $1 --max-tokens 8 -o out.jsonl --json; }\n"
+      "ask 2 && ask 3; status=$?; kill $server; wait $server; exit $status",
+      folder);
+  ASSERT_EQ(result.status, 0) << result.errors << read_whole(folder.path() / "serve.log");
+  const auto samples = samples_of(folder.path() / "out.jsonl");
+  EXPECT_EQ(samples.size(), 6U);
+  for (const auto& [place, line] : samples) EXPECT_FALSE(json::parse(line)["messages"].empty()) << line;
+}
+
+TEST(Generate, AServerWhoseAddressIsNoneIsRefused) {
+  const TemporaryFolder folder;
+  folder.write("prompts.jsonl", kPrompts);
+  const auto result = run_script("timeout 100 drover generate m prompts.jsonl --endpoint ftp://nowhere", folder);
+  EXPECT_EQ(result.status, 1) << result.errors;
+  EXPECT_EQ(result.num_error_lines(), 1) << result.errors;
+}
+
 TEST(Generate, BadInputEndsInOneSentence) {
   DROVER_NEEDS_SMALL_MODEL();
   const TemporaryFolder folder;
