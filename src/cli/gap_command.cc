@@ -77,7 +77,7 @@ void add_gap_command(const Commands& commands) {
   command.add_option("PROMPTS", options->prompts, "JSONL file of dialogs that end with the message to answer")->required();
   command.add_option("-n,--responses", options->responses, "samples of each prompt")->capture_default_str();
   add_sampling_options(command, options->sampling);
-  command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   add_weights_option(command, options->weights);
   command.add_flag("--json", options->json, "print one JSON object");
   add_dtype_option(command, options->dtype);

@@ -250,7 +250,7 @@ void add_generate_command(const Commands& commands) {
   command.add_option("--tokenizer", options->tokenizer, "with --endpoint: a local model whose tokenizer and format are the server's; gives token ids");
   command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();
   command.add_option("--memory", options->memory_gib, "gibibytes for keys and values")->capture_default_str();
-  command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   command.add_flag("--no-sharing", options->no_sharing, "compute every sample's prompt apart (to measure what sharing saves)");
   command.add_option("--on-bad-row", options->on_bad_row, "stop or skip")->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
   add_weights_option(command, options->weights);

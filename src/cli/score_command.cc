@@ -139,7 +139,7 @@ void add_score_command(const Commands& commands) {
                    "print one JSON object a reply: {\"line\", \"response\" (of preference rows; from 1, best first), and \"reward\", or \"steps\": "
                    "a logit for each line of the reply that is not blank, or \"classes\": a logit for each label}");
   command.add_option("--on-bad-row", options->on_bad_row, "stop, or skip and list at the end")->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
-  command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   add_dtype_option(command, options->dtype);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
   command.add_option("--device", options->device, "cpu, cuda, cuda:1")->capture_default_str();

@@ -148,7 +148,7 @@ void add_serve_command(const Commands& commands) {
   command.add_option("--max-connections", options->max_connections, "connections at once; each has a thread")->capture_default_str();
   command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();
   command.add_option("--memory", options->memory_gib, "gibibytes for keys and values")->capture_default_str();
-  command.add_option("--threads", options->threads, "threads; 0: all cores")->capture_default_str();
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   add_dtype_option(command, options->dtype);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
   command.add_option("--device", options->device, "cpu, cuda, cuda:1")->capture_default_str();
