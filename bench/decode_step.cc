@@ -101,6 +101,8 @@ Arguments parse(int argc, char** argv) {
     else if (name == "--prompts") arguments.prompts = numbers_of(value);
     else throw std::invalid_argument("unknown option " + name);
   }
+  // A sample has pages of its own for 96 new tokens at least.
+  if (arguments.repeats < 1 || arguments.repeats > 90) throw std::invalid_argument("--repeats is a number of 1 to 90");
   return arguments;
 }
 
