@@ -18,7 +18,7 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, const AdamWOptions& options) : 
   }
 }
 
-void AdamW::step(const std::vector<at::Tensor>& gradients, double learning_rate) {
+void AdamW::step(const std::vector<at::Tensor>& gradients, double learning_rate, double scale) {
   DROVER_CHECK_EQ(gradients.size(), parameters_.size(), "Every parameter has a gradient");
   const at::NoGradGuard no_grad;
   ++num_steps_;
@@ -27,7 +27,7 @@ void AdamW::step(const std::vector<at::Tensor>& gradients, double learning_rate)
   const double second_correction = std::sqrt(1.0 - std::pow(options_.beta2, steps));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     auto parameter = parameters_[i];
-    const auto& gradient = gradients[i];
+    const auto gradient = scale == 1.0 ? gradients[i] : gradients[i] * scale;
     if (options_.weight_decay != 0.0 && parameter.dim() > 1) parameter.mul_(1.0 - learning_rate * options_.weight_decay);
     first_[i].lerp_(gradient, 1.0 - options_.beta1);
     second_[i].mul_(options_.beta2).addcmul_(gradient, gradient, 1.0 - options_.beta2);
@@ -45,10 +45,6 @@ double global_norm(const std::vector<at::Tensor>& gradients) {
   return std::sqrt(squares);
 }
 
-void clip_gradients(const std::vector<at::Tensor>& gradients, double norm, double clip_norm) {
-  if (clip_norm == 0.0 || norm <= clip_norm) return;
-  const at::NoGradGuard no_grad;
-  for (auto gradient : gradients) gradient.mul_(clip_norm / norm);
-}
+double clipping_scale(double norm, double clip_norm) { return clip_norm == 0.0 || norm <= clip_norm ? 1.0 : clip_norm / norm; }
 
 }  // namespace drover::train

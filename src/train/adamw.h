@@ -16,8 +16,8 @@ class AdamW {
   /// Updates these tensors in place at each step; moments begin at zero.
   AdamW(std::vector<at::Tensor> parameters, const AdamWOptions& options);
 
-  /// One step along `gradients`, one of each parameter's shape, in order.
-  void step(const std::vector<at::Tensor>& gradients, double learning_rate);
+  /// One step along `scale` times `gradients`, one of each parameter's shape, in order.
+  void step(const std::vector<at::Tensor>& gradients, double learning_rate, double scale = 1.0);
 
   /// Its whole state, for checkpoints: first and second moments in the parameters' order, and the number of steps.
   const std::vector<at::Tensor>& first_moments() const { return first_; }
@@ -36,7 +36,7 @@ class AdamW {
 /// The Euclidean norm of all gradients together, summed in double.
 double global_norm(const std::vector<at::Tensor>& gradients);
 
-/// Scales gradients in place so that their global norm, `norm`, becomes at most `clip_norm`; 0 leaves them.
-void clip_gradients(const std::vector<at::Tensor>& gradients, double norm, double clip_norm);
+/// What gradients of this global norm are scaled with, so that it becomes at most `clip_norm`; 1 when that is 0 (off).
+double clipping_scale(double norm, double clip_norm);
 
 }  // namespace drover::train

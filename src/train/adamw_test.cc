@@ -53,20 +53,28 @@ TEST(AdamW, DecaysMatricesButNotNormsAndBiases) {
   EXPECT_TRUE(at::equal(norm, at::ones({2})));
 }
 
-TEST(GradientClipping, ScalesAllGradientsByOneFactor) {
-  const std::vector<at::Tensor> gradients{at::tensor({3.0F, 0.0F}), at::tensor({4.0F})};
-  const double norm = global_norm(gradients);
+TEST(AdamW, AStepAlongScaledGradientsIsAStepAlongGradientsThatWereScaled) {
+  auto scaled = random({4, 3}, 0);
+  auto plain = scaled.clone();
+  AdamW with_scale({scaled}, {});
+  AdamW without({plain}, {});
+  for (std::uint64_t step = 1; step <= 3; ++step) {
+    const auto gradient = random({4, 3}, step);
+    with_scale.step({gradient}, 0.01, 0.25);
+    without.step({gradient * 0.25}, 0.01);
+  }
+  EXPECT_TRUE(at::equal(scaled, plain));
+}
+
+TEST(GradientClipping, BringsTheGlobalNormDownToTheLimit) {
+  const double norm = global_norm({at::tensor({3.0F, 0.0F}), at::tensor({4.0F})});
   EXPECT_DOUBLE_EQ(norm, 5.0);
-  clip_gradients(gradients, norm, 1.0);
-  EXPECT_TRUE(at::allclose(gradients[0], at::tensor({0.6F, 0.0F})));
-  EXPECT_TRUE(at::allclose(gradients[1], at::tensor({0.8F})));
+  EXPECT_DOUBLE_EQ(norm * clipping_scale(norm, 1.0), 1.0);
 }
 
 TEST(GradientClipping, LeavesSmallGradientsAndIsOffAtZero) {
-  const std::vector<at::Tensor> gradients{at::tensor({3.0F, 4.0F})};
-  clip_gradients(gradients, 5.0, 6.0);
-  clip_gradients(gradients, 5.0, 0.0);
-  EXPECT_TRUE(at::equal(gradients[0], at::tensor({3.0F, 4.0F})));
+  EXPECT_EQ(clipping_scale(5.0, 6.0), 1.0);
+  EXPECT_EQ(clipping_scale(5.0, 0.0), 1.0);
 }
 
 }  // namespace

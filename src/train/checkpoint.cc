@@ -1,10 +1,6 @@
 #include "train/checkpoint.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <charconv>
-#include <cstring>
-#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,17 +20,15 @@ struct NamedState {
   at::Tensor tensor;
 };
 
-/// Every tensor of the state, under the name that it has in the file. The tensors are the live ones, not copies.
-std::vector<NamedState> state_of(const TrainableWeights& weights, const AdamW& optimizer) {
-  std::vector<NamedState> state;
-  std::size_t index = 0;
-  for (const auto& [name, tensor] : weights.masters()) {
-    state.push_back({"weight/" + name, tensor});
-    state.push_back({"first_moment/" + name, optimizer.first_moments()[index]});
-    state.push_back({"second_moment/" + name, optimizer.second_moments()[index]});
-    ++index;
+/// Every tensor of the state, under the name that it has in the file.
+std::vector<NamedState> tensors_of(const Learner::State& state) {
+  std::vector<NamedState> tensors;
+  for (std::size_t i = 0; i < state.masters.size(); ++i) {
+    tensors.push_back({"weight/" + state.masters[i].first, state.masters[i].second});
+    tensors.push_back({"first_moment/" + state.first_moments[i].first, state.first_moments[i].second});
+    tensors.push_back({"second_moment/" + state.second_moments[i].first, state.second_moments[i].second});
   }
-  return state;
+  return tensors;
 }
 
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
@@ -46,13 +40,19 @@ std::string metadata_at(const weights::SafetensorsFile& file, const std::string&
   return found == file.metadata().end() ? std::string() : found->second;
 }
 
-void read_into(at::Tensor target, const weights::TensorView& stored, const std::filesystem::path& path) {
-  if (stored.type != weights::ElementType::kF32 || at::IntArrayRef(stored.shape) != target.sizes()) {
-    throw base::UserError("{}: {} does not fit the model that is trained. Remove the checkpoint to begin anew.", path.string(), stored.name);
+/// The stored tensors of one kind, over the bytes of the file.
+model::NamedTensors stored_tensors(const weights::SafetensorsFile& file, const std::string& kind, const model::NamedTensors& like,
+                                   const std::filesystem::path& path) {
+  model::NamedTensors tensors;
+  for (const auto& [name, tensor] : like) {
+    const auto& stored = file.at(kind + "/" + name);
+    if (stored.type != weights::ElementType::kF32 || at::IntArrayRef(stored.shape) != tensor.sizes()) {
+      throw base::UserError("{}: {} does not fit the model that is trained. Remove the checkpoint to begin anew.", path.string(), stored.name);
+    }
+    auto* bytes = const_cast<std::byte*>(stored.bytes.data());  // only read
+    tensors.emplace_back(name, at::from_blob(bytes, stored.shape, at::kFloat));
   }
-  auto values = at::empty(target.sizes(), at::kFloat);
-  std::memcpy(values.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-  target.copy_(values);
+  return tensors;
 }
 
 }  // namespace
@@ -66,21 +66,21 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key) : p
   if (fault) throw base::SurroundingsError("The folder {} cannot be made for checkpoints: {}.", folder.string(), fault.message());
 }
 
-void Checkpoint::save(const TrainableWeights& weights, const AdamW& optimizer) const {
-  const auto state = state_of(weights, optimizer);
+void Checkpoint::save(const Learner::State& state) const {
+  const auto tensors = tensors_of(state);
   std::vector<weights::TensorView> views;
-  for (const auto& [name, tensor] : state) {
+  for (const auto& [name, tensor] : tensors) {
     views.push_back({.name = name, .type = weights::ElementType::kF32, .shape = tensor.sizes().vec(), .bytes = {}});
   }
   at::Tensor current;  // keeps the bytes that are being written alive
   const auto bytes = [&](std::size_t index) {
-    current = state[index].tensor.detach().to(at::kCPU).contiguous();
+    current = tensors[index].tensor.detach().to(at::kCPU).contiguous();
     return bytes_of(current);
   };
-  weights::write_safetensors(path_, views, {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(optimizer.num_steps())}}, bytes);
+  weights::write_safetensors(path_, views, {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(state.num_steps)}}, bytes);
 }
 
-bool Checkpoint::restore(TrainableWeights& weights, AdamW& optimizer) const {
+bool Checkpoint::restore(Learner& learner) const {
   if (!std::filesystem::exists(path_)) return false;
   const auto file = weights::SafetensorsFile::open(path_);
   if (metadata_at(file, "format") != kFormat || metadata_at(file, "run") != key_) {
@@ -94,10 +94,11 @@ bool Checkpoint::restore(TrainableWeights& weights, AdamW& optimizer) const {
     throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path_.string(), base::shown_name(text));
   }
 
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : state_of(weights, optimizer)) read_into(tensor, file.at(name), path_);
-  optimizer.set_num_steps(steps);
-  weights.publish();
+  const auto own = learner.state();
+  learner.restore({.masters = stored_tensors(file, "weight", own.masters, path_),
+                   .first_moments = stored_tensors(file, "first_moment", own.first_moments, path_),
+                   .second_moments = stored_tensors(file, "second_moment", own.second_moments, path_),
+                   .num_steps = steps});
   return true;
 }
 

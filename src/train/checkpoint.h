@@ -4,8 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "train/adamw.h"
-#include "train/trainable_weights.h"
+#include "train/learner.h"
 
 namespace drover::train {
 
@@ -20,11 +19,11 @@ class Checkpoint {
   const std::filesystem::path& path() const { return path_; }
 
   /// Writes the state, whole or not at all; an earlier one is replaced. Throws SurroundingsError when the disk refuses.
-  void save(const TrainableWeights& weights, const AdamW& optimizer) const;
+  void save(const Learner::State& state) const;
 
-  /// Reads the state into both, when there is one, and returns whether there was. Throws UserError when the file belongs to another
+  /// Reads the state into the learner, when there is one, and returns whether there was. Throws UserError when the file belongs to another
   /// run, or does not fit the model.
-  bool restore(TrainableWeights& weights, AdamW& optimizer) const;
+  bool restore(Learner& learner) const;
 
  private:
   std::filesystem::path path_;

@@ -43,10 +43,10 @@ class DpoObjective final : public Objective {
   }
 
   // Pair by pair, so that what the reference says does not depend on how the rows are packed later.
-  void prepare(const model::Decoder& start) override {
+  void prepare(const Learner& start) override {
     for (std::int64_t index = 0; index < num_trees(); ++index) {
       const auto masks = masks_of({&index, 1});
-      const auto log_probs = start.log_probs(tree(index));
+      const auto log_probs = start.outputs(tree(index));
       const auto sums = sum_by_response(log_probs * float_tensor(masks.preference, log_probs), tree(index), 1).to(at::kCPU);
       reference_.push_back({sums[0][0].item<float>(), sums[0][1].item<float>()});
     }
@@ -61,10 +61,9 @@ class DpoObjective final : public Objective {
     sums_ = {};
   }
 
-  at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t> trees) override {
+  at::Tensor loss(const at::Tensor& log_probs, const model::TokenRow& packed, std::span<const std::int64_t> trees) override {
     const auto pairs = static_cast<std::int64_t>(trees.size());
     const auto masks = masks_of(trees);
-    const auto log_probs = decoder.log_probs(packed);
     const auto preferred = float_tensor(masks.preference, log_probs);
     const auto policy = as_pairs(sum_by_response(log_probs * preferred, packed, pairs));
     const auto lengths = as_pairs(sum_by_response(preferred, packed, pairs));

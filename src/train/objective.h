@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/content_hash.h"
-#include "model/decoder.h"
 #include "model/token_tree.h"
+#include "train/learner.h"
 #include "train/trainer.h"
 
 namespace drover::train {
@@ -26,14 +26,15 @@ class Objective {
   /// Adds to a run's key what the numbers depend on beside trees and TrainOptions.
   virtual void add_to_key(base::FieldHasher& key) const = 0;
 
-  /// Once, before the first step, with the weights as they are at the start; without gradients.
-  virtual void prepare(const model::Decoder& start) { static_cast<void>(start); }
+  /// Once, before the first step, with the weights as they are at the start.
+  virtual void prepare(const Learner& start) { static_cast<void>(start); }
 
   /// Counts what the whole step divides by, and begins its metrics anew.
   virtual void begin_step(std::span<const std::int64_t> trees) = 0;
 
-  /// The part of the step's loss that this packed row holds, a float32 scalar. `trees`: which trees it packs, in order.
-  virtual at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t> trees) = 0;
+  /// The part of the step's loss that this packed row holds, a float32 scalar. `outputs`: what Learner::forward gave for the row;
+  /// when it requires gradients, so does the result. `trees`: which trees the row packs, in order.
+  virtual at::Tensor loss(const at::Tensor& outputs, const model::TokenRow& packed, std::span<const std::int64_t> trees) = 0;
 
   /// What StepReport::metrics says about the step.
   virtual std::map<std::string, double> metrics() const = 0;

@@ -26,11 +26,10 @@ class RewardObjective final : public Objective {
     sums_ = {};
   }
 
-  at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t> trees) override {
-    std::vector<std::int64_t> positions, responses_per_row;
-    for (const auto& entry : packed.learned) positions.push_back(entry.position);
+  at::Tensor loss(const at::Tensor& outputs, const model::TokenRow&, std::span<const std::int64_t> trees) override {
+    std::vector<std::int64_t> responses_per_row;
     for (const auto index : trees) responses_per_row.push_back(static_cast<std::int64_t>(tree(index).learned.size()));
-    const auto rewards = decoder.scores(packed, positions).select(1, 0);
+    const auto rewards = outputs.select(1, 0);
     measure(rewards.detach().to(at::kCPU).contiguous(), responses_per_row);
     return reward_loss(rewards, responses_per_row, num_rows_, options_.centring);
   }

@@ -29,10 +29,9 @@ class SftObjective final : public Objective {
     }
   }
 
-  at::Tensor loss(const model::Decoder& decoder, const model::TokenRow& packed, std::span<const std::int64_t>) override {
+  at::Tensor loss(const at::Tensor& log_probs, const model::TokenRow& packed, std::span<const std::int64_t>) override {
     std::vector<float> weights;
     for (const auto& entry : packed.learned) weights.push_back(entry.weight);
-    const auto log_probs = decoder.log_probs(packed);
     auto loss = sft_loss(log_probs, at::tensor(weights, at::kFloat).to(log_probs.device()), total_weight_);
     loss_ += loss.item<double>();
     return loss;

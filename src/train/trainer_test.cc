@@ -1,7 +1,6 @@
 #include "train/trainer.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -18,8 +17,8 @@
 #include "model/log_probs.h"
 #include "model/random_decoder.h"
 #include "model/scores.h"
+#include "train/learner.h"
 #include "train/objective.h"
-#include "train/trainable_weights.h"
 
 namespace drover::train {
 namespace {
@@ -316,7 +315,7 @@ TEST_F(Trainer, ALossThatIsNotFiniteStopsTheRunWithItsStep) {
 
 /// Compares the gradient that training uses with central differences of the objective along random directions, in float32.
 void expect_gradient(const model::Decoder& start, Objective& objective) {
-  TrainableWeights weights(start, model::ComputeType::kFloat32);
+  const auto learner = make_autograd_learner(start, model::ComputeType::kFloat32, {});
   std::vector<std::int64_t> indices;
   std::vector<model::TokenRow> trees;
   for (std::int64_t i = 0; i < objective.num_trees(); ++i) {
@@ -324,36 +323,33 @@ void expect_gradient(const model::Decoder& start, Objective& objective) {
     trees.push_back(objective.tree(i));
   }
   const auto packed = model::pack(trees, 1 << 20);
-  {
-    const at::NoGradGuard no_grad;
-    objective.prepare(start);
-  }
+  objective.prepare(*learner);
   objective.begin_step(indices);
-  const auto loss = [&] { return objective.loss(weights.decoder(), packed.rows[0], packed.origin[0]); };
-  weights.backward(loss());
-  const at::NoGradGuard no_grad;
+  const auto outputs = learner->forward(packed.rows[0]).requires_grad_();
+  objective.loss(outputs, packed.rows[0], packed.origin[0]).backward();
+  learner->backward(outputs.grad());
+  const auto gradients = learner->gradients();
+  auto state = learner->state();
+  for (auto& [name, master] : state.masters) master = master.clone();
   for (std::uint64_t direction = 0; direction < 3; ++direction) {
     base::RandomStream stream(direction, "gradient direction");
     double slope = 0.0;
     std::vector<at::Tensor> steps;
-    std::size_t index = 0;
-    for (auto tensor : weights.master_tensors()) {
-      auto step = at::empty(tensor.sizes(), at::kFloat);
+    for (const auto& [name, gradient] : gradients) {
+      auto step = at::empty(gradient.sizes(), at::kFloat);
       auto* values = step.mutable_data_ptr<float>();
       for (std::int64_t i = 0; i < step.numel(); ++i) values[i] = static_cast<float>(stream.normal());
-      slope += (step * weights.gradients()[index++]).sum().item<double>();
+      slope += (step * gradient).sum().item<double>();
       steps.push_back(step);
     }
     constexpr double kStep = 1e-3;
-    const auto moved = [&](double by) {
-      index = 0;
-      for (auto tensor : weights.master_tensors()) tensor.add_(steps[index++], by);
-      return loss().item<double>();
+    const auto loss_at = [&](double by) {
+      auto moved = state;
+      for (std::size_t i = 0; i < steps.size(); ++i) moved.masters[i].second = state.masters[i].second + by * steps[i];
+      learner->restore(moved);
+      return objective.loss(learner->outputs(packed.rows[0]), packed.rows[0], packed.origin[0]).item<double>();
     };
-    const double up = moved(kStep);
-    const double down = moved(-2 * kStep);
-    moved(kStep);
-    EXPECT_NEAR(slope, (up - down) / (2 * kStep), 0.02 * std::abs(slope) + 2e-3) << "direction " << direction;
+    EXPECT_NEAR(slope, (loss_at(kStep) - loss_at(-kStep)) / (2 * kStep), 0.02 * std::abs(slope) + 2e-3) << "direction " << direction;
   }
 }
 

@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/make_learner.h"
 #include "train/schedule.h"
 #include "train/step_plan.h"
-#include "train/trainable_weights.h"
 
 namespace drover::train {
 namespace {
@@ -76,25 +76,23 @@ class TrainingRun {
       : what_(what),
         objective_(objective),
         options_(options),
-        weights_(start, options.compute_type),
-        optimizer_(weights_.master_tensors(), options.adamw) {
+        learner_(make_learner(start, options)) {
     std::vector<std::int64_t> sizes;
     for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
     plan_ = plan_steps(sizes, options);
-    const at::NoGradGuard no_grad;
-    objective_.prepare(weights_.decoder());
+    objective_.prepare(*learner_);
   }
 
   std::shared_ptr<const model::Decoder> finish(const std::optional<Checkpoint>& checkpoint, const OnStep& on_step) {
-    if (checkpoint) checkpoint->restore(weights_, optimizer_);
+    if (checkpoint) checkpoint->restore(*learner_);
     const auto total = static_cast<std::int64_t>(plan_.size());
-    while (optimizer_.num_steps() < total) {
-      const auto report = step(optimizer_.num_steps());
-      const auto done = optimizer_.num_steps();
-      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) checkpoint->save(weights_, optimizer_);
+    while (learner_->num_steps() < total) {
+      const auto report = step(learner_->num_steps());
+      const auto done = learner_->num_steps();
+      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) checkpoint->save(learner_->state());
       if (on_step) on_step(report);
     }
-    return weights_.finished();
+    return learner_->finished();
   }
 
  private:
@@ -105,14 +103,12 @@ class TrainingRun {
                       .rows = static_cast<std::int64_t>(indices.size()), .metrics = {}};
     report.learning_rate = options_.learning_rate * share_at(options_.schedule, index, report.total_steps);
     report.loss = compute_gradients(indices, report.tokens);
-    report.grad_norm = global_norm(weights_.gradients());
+    report.grad_norm = learner_->gradient_norm();
     if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm)) {
       throw UserError("{} step {}: the loss is {} and the gradient's norm {}. Lower the learning rate ({}) or look at the rows.", what_,
                       report.step, report.loss, report.grad_norm, report.learning_rate);
     }
-    clip_gradients(weights_.gradients(), report.grad_norm, options_.clip_norm);
-    optimizer_.step(weights_.gradients(), report.learning_rate);
-    weights_.publish();
+    learner_->update(report.learning_rate, clipping_scale(report.grad_norm, options_.clip_norm));
     report.metrics = objective_.metrics();
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
     report.tokens_per_second = static_cast<double>(report.tokens) / passed.count();
@@ -127,13 +123,15 @@ class TrainingRun {
     }
     const auto packed = model::pack(trees, options_.packed_tokens);
     objective_.begin_step(indices);
-    weights_.clear_gradients();
+    learner_->clear_gradients();
     double loss = 0.0;
     for (std::size_t r = 0; r < packed.rows.size(); ++r) {
       std::vector<std::int64_t> members;
       for (const auto place : packed.origin[r]) members.push_back(indices[static_cast<std::size_t>(place)]);
-      const auto part = objective_.loss(weights_.decoder(), packed.rows[r], members);
-      weights_.backward(part);
+      const auto outputs = learner_->forward(packed.rows[r]).requires_grad_();
+      const auto part = objective_.loss(outputs, packed.rows[r], members);
+      part.backward();
+      learner_->backward(outputs.grad());
       loss += part.item<double>();
     }
     return loss;
@@ -142,8 +140,7 @@ class TrainingRun {
   std::string what_;
   Objective& objective_;
   const TrainOptions& options_;
-  TrainableWeights weights_;
-  AdamW optimizer_;
+  std::unique_ptr<Learner> learner_;
   std::vector<std::vector<std::int64_t>> plan_;
 };
 

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/decoder.h"
+#include "model/token_tree.h"
+#include "train/train_options.h"
+
+namespace drover::train {
+
+/// A decoder that learns: float32 master weights, float32 gradients, AdamW's moments, and whatever computes. One step goes
+/// `clear_gradients`, then for each packed row `forward` and `backward`, then `gradient_norm` and `update`.
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  /// What the learned positions of the row say, in the order of `row.learned`, float32: natural-log probabilities of the targets
+  /// [learned] for a language head, outputs of the head [learned, labels] for any other. Keeps what `backward` needs. Without gradients
+  /// of LibTorch's own.
+  virtual at::Tensor forward(const model::TokenRow& row) = 0;
+
+  /// Adds to the gradients, given the derivatives of the loss with respect to the result of the last `forward`, of its shape.
+  virtual void backward(const at::Tensor& output_gradients) = 0;
+
+  /// As `forward`, and keeps nothing: for reference policies and held-out rows.
+  virtual at::Tensor outputs(const model::TokenRow& row) const = 0;
+
+  virtual void clear_gradients() = 0;
+  /// The Euclidean norm of all gradients together, summed in double.
+  virtual double gradient_norm() const = 0;
+  /// One step of AdamW along `gradient_scale` times the gradients; what computes then follows the masters.
+  virtual void update(double learning_rate, double gradient_scale) = 0;
+
+  /// Steps of AdamW done.
+  virtual std::int64_t num_steps() const = 0;
+
+  /// Masters, first and second moments under the decoder's parameter names: copies or views, float32, in the order of
+  /// model::parameter_shapes.
+  struct State {
+    model::NamedTensors masters;
+    model::NamedTensors first_moments;
+    model::NamedTensors second_moments;
+    std::int64_t num_steps = 0;
+  };
+  virtual State state() const = 0;
+  /// Takes the state of another learner of the same shape (checked); what computes follows.
+  virtual void restore(const State& state) = 0;
+  /// The gradients by name, as `State::masters`: for tests.
+  virtual model::NamedTensors gradients() const = 0;
+
+  /// The most memory that a step over rows of `packed_tokens` tokens with `learned` learned positions takes, in bytes, with weights
+  /// and optimizer; without what the process holds beside this learner.
+  virtual std::int64_t predicted_peak_bytes(std::int64_t packed_tokens, std::int64_t learned) const = 0;
+
+  /// A copy to keep, in the type that computes.
+  virtual std::shared_ptr<const model::Decoder> finished() const = 0;
+};
+
+/// The plainly right learner: LibTorch's autograd over model::Decoder. Any device.
+std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw);
+
+}  // namespace drover::train
