@@ -116,6 +116,32 @@ float log_prob_of(std::span<const float> logits, text::TokenId id) {
   return static_cast<float>(Weights(logits, top, 1.0).log_share(index));
 }
 
+std::vector<RankedToken> most_probable(std::span<const float> logits, std::int64_t count) {
+  DROVER_CHECK(!logits.empty(), "There are no logits to rank");
+  const float top = exponentials().largest(logits.data(), static_cast<std::int64_t>(logits.size()));
+  if (!std::isfinite(top)) refuse_damaged(logits);
+  const auto is_before = [logits](std::size_t left, std::size_t right) {
+    return logits[left] != logits[right] ? logits[left] > logits[right] : left < right;
+  };
+  // A heap of the best so far, its worst in front: nearly every token is turned away by one comparison.
+  const auto kept = std::min(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), logits.size());
+  std::vector<std::size_t> best;
+  best.reserve(kept + 1);
+  for (std::size_t index = 0; index < logits.size() && kept > 0; ++index) {
+    if (best.size() == kept && !is_before(index, best.front())) continue;
+    best.push_back(index);
+    std::push_heap(best.begin(), best.end(), is_before);
+    if (best.size() <= kept) continue;
+    std::pop_heap(best.begin(), best.end(), is_before);
+    best.pop_back();
+  }
+  std::sort_heap(best.begin(), best.end(), is_before);
+  const Weights weights(logits, top, 1.0);
+  std::vector<RankedToken> ranked;
+  for (const auto index : best) ranked.push_back({text::TokenId{static_cast<std::int32_t>(index)}, static_cast<float>(weights.log_share(index))});
+  return ranked;
+}
+
 SampledToken sample(std::span<const float> logits, const SamplingOptions& options, const SamplingContext& context, double uniform) {
   DROVER_CHECK(!logits.empty(), "There are no logits to sample from");
   const auto count = static_cast<std::int64_t>(logits.size());

@@ -59,8 +59,9 @@ class Engine::Implementation final : public MemoryBudget::Member {
   /// A sample's next token, or why there is none.
   struct Draw {
     Sequence* sequence = nullptr;
-    std::optional<SampledToken> token;
-    std::exception_ptr failure;
+    std::optional<SampledToken> token = {};
+    std::vector<RankedToken> top = {};  // empty where nobody asks
+    std::exception_ptr failure = {};
   };
 
   void refuse_too_large(const RunningRequest& request) const;
@@ -125,6 +126,7 @@ Engine::Implementation::Implementation(std::shared_ptr<PagedModel> model, const 
     const std::span logits(draw.sequence->outputs, static_cast<std::size_t>(model_->vocab_size()));
     try {
       draw.token = draw_next_token(*draw.sequence, logits, masks_[static_cast<std::size_t>(index)]);
+      if (const auto count = draw.sequence->request->num_top; count > 0) draw.top = most_probable(logits, count);
     } catch (...) {
       draw.failure = std::current_exception();
     }
@@ -328,7 +330,7 @@ bool Engine::Implementation::draw() {
   draws_.clear();
   for (const auto& sequence : scheduler_.running()) {
     if (sequence->state == State::kDecoding && sequence->outputs != nullptr)
-      draws_.push_back({sequence.get(), std::nullopt, nullptr});
+      draws_.push_back({.sequence = sequence.get()});
   }
   if (draws_.empty()) return false;
   while (masks_.size() < draws_.size()) masks_.emplace_back(model_->vocab_size());
@@ -353,7 +355,10 @@ void Engine::Implementation::hand_out_token(const Draw& draw) {
   sequence.tokens.push_back(draw.token->id);
   ++counted_.new_tokens;
   bool goes_on = true;
-  guard(request, [&] { goes_on = request.listener->on_token(sequence.sample, *draw.token); });
+  guard(request, [&] {
+    if (!draw.top.empty()) request.listener->on_top(sequence.sample, draw.top);
+    goes_on = request.listener->on_token(sequence.sample, *draw.token);
+  });
   if (request.is_over) return;
   if (is_stop_id(request.options, draw.token->id)) {
     end_sample(sequence, SampleEnd::kStopId);
@@ -422,6 +427,7 @@ RequestId Engine::submit(SampleRequest request, std::shared_ptr<Listener> listen
   running->num_samples = request.num_samples;
   running->first_sample = request.first_sample;
   running->constraint = std::move(request.constraint);
+  running->num_top = request.num_top;
   return implementation_->submit(std::move(running));
 }
 

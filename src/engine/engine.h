@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct SampleRequest {
   std::int64_t num_samples = 1;
   std::int64_t first_sample = 0;                           ///< number of the first sample: names its random stream
   std::shared_ptr<const TokenConstraint> constraint = {};  ///< the state before the first token; may be empty
+  std::int64_t num_top = 0;                                ///< so many of the most probable tokens go to Listener::on_top at each position
 };
 
 /// Tokens whose outputs are wanted: log-probabilities or scores of given text.
@@ -49,6 +51,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
 
+  /// Where a request asks for them: the most probable tokens under the model (most_probable()) at the position of the next on_token(),
+  /// whether they could be drawn or not. Valid during the call.
+  virtual void on_top(std::int64_t /*sample*/, std::span<const RankedToken> /*top*/) {}
   /// A new token; false ends the sample after it.
   virtual bool on_token(std::int64_t /*sample*/, const SampledToken& /*token*/) { return true; }
   virtual void on_sample_end(std::int64_t /*sample*/, SampleEnd /*end*/) {}

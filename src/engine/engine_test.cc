@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 #include "engine/engine_on_fake_model_test.h"
 #include "engine/memory_budget.h"
@@ -142,6 +145,38 @@ TEST(Engine, ALongTextHandsOutItsOutputsInPieces) {
   EXPECT_EQ(listener->outputs.size(), 300U);
   // 64 MiB hold 256 outputs of 64 Ki numbers.
   EXPECT_EQ(made.model->forwards, 2);
+}
+
+TEST(Engine, TellsTheMostProbableTokensOfThePlainModelToThoseWhoAsk) {
+  EngineOnFakeModel made;
+  // Whatever shapes the draw: the numbers are those of the raw outputs.
+  SampleRequest request{.prompt = counting(10), .options = {.temperature = 0.5, .max_tokens = 6}, .num_samples = 3};
+  request.options.logit_bias = {{TokenId{3}, -INFINITY}};
+  const auto silent = made.answer(request);
+  EXPECT_TRUE(silent->tops.empty());
+  request.num_top = 4;
+  const auto listener = made.answer(request);
+  made.expect_as_if_alone(request, *listener);
+  ASSERT_EQ(listener->tops.size(), 3U);
+  for (const auto& [sample, tops] : listener->tops) {
+    ASSERT_EQ(tops.size(), 6U);
+    auto sequence = request.prompt;
+    for (std::size_t i = 0; i < tops.size(); ++i) {
+      const auto outputs = made.model->outputs_after(made.model->state_after(sequence));
+      double total = 0;
+      for (const float output : outputs) total += std::exp(static_cast<double>(output));
+      ASSERT_EQ(tops[i].size(), 4U);
+      for (const auto& [id, log_prob] : tops[i]) {
+        const double logit = outputs[static_cast<std::size_t>(text::to_int(id))];
+        EXPECT_NEAR(log_prob, logit - std::log(total), 1e-5);
+        const auto larger = std::count_if(outputs.begin(), outputs.end(), [&](float other) { return other > logit; });
+        EXPECT_LE(larger, &*std::find_if(tops[i].begin(), tops[i].end(), [&](const auto& top) { return top.id == id; }) - tops[i].data());
+      }
+      sequence.push_back(listener->samples.at(sample)[i].id);
+    }
+  }
+  request.num_top = -1;
+  EXPECT_THROW(made.submit(request), base::UserError);
 }
 
 // ---- Ends

@@ -83,10 +83,13 @@ class FakePagedModel : public PagedModel {
     for (const auto& chunk : chunks) read(chunk);
   }
 
-  void copy_page(PageId from, PageId to) override {
+  void copy_page(PageId from, PageId to, std::int64_t num_tokens) override {
     const OneThread guard(*this);
     DROVER_CHECK(from != to, "A page is copied to itself");
-    slots_of(to) = std::vector<Slot>(slots_of(from));
+    DROVER_CHECK(num_tokens > 0 && num_tokens < shape_.page_tokens, "{} tokens of a page are copied", num_tokens);
+    auto slots = slots_of(from);
+    for (auto slot = num_tokens; slot < shape_.page_tokens; ++slot) slots[static_cast<std::size_t>(slot)] = {};
+    slots_of(to) = std::move(slots);
     ++copies;
   }
 

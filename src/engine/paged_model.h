@@ -40,7 +40,9 @@ class PagedModel {
   /// same pages read these once. No page that is written belongs to two chunks.
   virtual void forward(std::span<const SequenceChunk> chunks) = 0;
 
-  virtual void copy_page(PageId from, PageId to) = 0;
+  /// Copies the first `num_tokens` tokens of a page. What lies behind them in `from`, another sequence's perhaps, must not show in
+  /// `to`: not even as a NaN of damaged weights that a weight of 0 meets.
+  virtual void copy_page(PageId from, PageId to, std::int64_t num_tokens) = 0;
   /// The content is not needed any more: its memory may go back to the system.
   virtual void discard_page(PageId page) = 0;
 

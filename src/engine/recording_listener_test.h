@@ -14,6 +14,11 @@ namespace drover::engine {
 /// Notes all that a request produces, and that calls come in the order that Listener promises.
 class RecordingListener : public Listener {
  public:
+  void on_top(std::int64_t sample, std::span<const RankedToken> top) override {
+    EXPECT_FALSE(is_over);
+    EXPECT_EQ(tops[sample].size(), samples[sample].size()) << "not the next token's";
+    tops[sample].emplace_back(top.begin(), top.end());
+  }
   bool on_token(std::int64_t sample, const SampledToken& token) override {
     EXPECT_FALSE(is_over);
     EXPECT_FALSE(ends.contains(sample)) << "a token after the end of sample " << sample;
@@ -49,6 +54,7 @@ class RecordingListener : public Listener {
   }
 
   std::map<std::int64_t, std::vector<SampledToken>> samples;
+  std::map<std::int64_t, std::vector<std::vector<RankedToken>>> tops;
   std::map<std::int64_t, SampleEnd> ends;
   std::map<std::int64_t, std::vector<float>> outputs;
   bool is_over = false;

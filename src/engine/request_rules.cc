@@ -40,6 +40,8 @@ void refuse_impossible(const SampleRequest& request, const PagedModel& model) {
     throw UserError("num_samples = {} is not possible: it must be at least 1.", request.num_samples);
   if (request.first_sample < 0)
     throw UserError("first_sample = {} is not possible: samples are numbered from 0.", request.first_sample);
+  if (request.num_top < 0)
+    throw UserError("num_top = {} is not possible: it must be 0 (none) or a number of tokens.", request.num_top);
   for (const auto id : request.options.stop_ids) refuse_unknown(id, "stop_ids", model.vocab_size());
   for (const auto& bias : request.options.logit_bias) refuse_unknown(bias.id, "logit_bias", model.vocab_size());
   if (forbids_every_token(request.options, model.vocab_size())) {

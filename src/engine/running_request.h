@@ -22,6 +22,7 @@ struct RunningRequest {
   std::int64_t num_samples = 1;
   std::int64_t first_sample = 0;
   std::shared_ptr<const TokenConstraint> constraint;
+  std::int64_t num_top = 0;
 
   std::int64_t begun = 0;        ///< samples that were admitted, in order
   std::int64_t num_running = 0;  ///< of these: not ended

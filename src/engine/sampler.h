@@ -32,6 +32,12 @@ struct SampledToken {
   float sampled_log_prob = 0.0F;  ///< under the distribution that it was drawn from; 0 when greedy
 };
 
+/// A token and its natural-log probability under the model.
+struct RankedToken {
+  text::TokenId id{};
+  float log_prob = 0.0F;
+};
+
 /// The distribution that `sample` draws from: the tokens that remain, their probabilities summing to 1; by falling probability (then
 /// by id) when top-k, top-p or min-p cut, else by id. `logits` holds one entry a token id, at least one of them not banned and finite
 /// (checked). Throws UserError for a logit that is NaN or +inf, and where all are -inf: the weights are damaged.
@@ -43,6 +49,10 @@ SampledToken sample(std::span<const float> logits, const SamplingOptions& option
 
 /// The natural-log probability of a token: log-softmax of the logits. Throws UserError for logits of damaged weights.
 float log_prob_of(std::span<const float> logits, text::TokenId id);
+
+/// The `count` most probable tokens under the log-softmax of the logits, by falling probability, then by id; all when there are fewer.
+/// A token's number is the one that `sample` gives it. Throws UserError for logits of damaged weights.
+std::vector<RankedToken> most_probable(std::span<const float> logits, std::int64_t count);
 
 /// The chance of one sample: position n of the reply has one number, which depends on the names below and on n alone. So a sample is
 /// the same in any batch, and one that is continued later goes on as if it had not stopped.

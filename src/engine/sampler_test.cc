@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "base/error.h"
+#include "base/random_stream.h"
 
 namespace drover::engine {
 namespace {
@@ -46,6 +49,33 @@ TEST(Sampler, WithoutCutsTheDistributionIsTheSoftmax) {
 TEST(Sampler, TemperatureOneHalfSquaresTheProbabilities) {
   expect_distribution(distribution({1, 2, 3, 4}, {.temperature = 0.5}),
                       {{0, 1.0 / 30}, {1, 4.0 / 30}, {2, 9.0 / 30}, {3, 16.0 / 30}});
+}
+
+TEST(Sampler, RanksTheMostProbableTokensByTheirLogSoftmax) {
+  const auto logits = logits_of({2, 4, 1, 4, 9});  // a sum of 20
+  const auto top = most_probable(logits, 4);
+  ASSERT_EQ(top.size(), 4U);
+  const std::vector<std::pair<int, double>> expected = {{4, 9.0 / 20}, {1, 4.0 / 20}, {3, 4.0 / 20}, {0, 2.0 / 20}};
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(top[i].id, TokenId{expected[i].first});
+    EXPECT_NEAR(top[i].log_prob, std::log(expected[i].second), 1e-6);
+    EXPECT_EQ(top[i].log_prob, log_prob_of(logits, top[i].id));
+  }
+  EXPECT_EQ(most_probable(logits, 9).size(), 5U);
+  EXPECT_TRUE(most_probable(logits, 0).empty());
+  EXPECT_THROW(most_probable(std::vector<float>{1.0F, NAN}, 1), base::UserError);
+}
+
+TEST(Sampler, RanksALargeVocabularyAsSortingItAllDoes) {
+  base::RandomStream random(3, "logits");
+  std::vector<float> logits;
+  for (int i = 0; i < 5000; ++i) logits.push_back(static_cast<float>(random.below(300)) / 10.0F);  // many are equal
+  std::vector<std::int32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](auto left, auto right) { return logits[static_cast<std::size_t>(left)] > logits[static_cast<std::size_t>(right)]; });
+  const auto top = most_probable(logits, 20);
+  ASSERT_EQ(top.size(), 20U);
+  for (std::size_t i = 0; i < top.size(); ++i) EXPECT_EQ(text::to_int(top[i].id), order[i]);
 }
 
 TEST(Sampler, TopKKeepsTheMostProbableAndTheLowerIdOfEqualOnes) {

@@ -25,7 +25,7 @@ void SequencePages::take_prompt(Sequence& sequence, std::span<const PageId> page
   }
   if (pages.size() > full) {
     const auto copy = take_page(sequence);
-    model_.copy_page(pages[full], copy);
+    model_.copy_page(pages[full], copy, given % page_tokens_);
   }
   sequence.computed = given;
   sequence.promised_pages = static_cast<std::int64_t>(full);
@@ -79,7 +79,7 @@ bool SequencePages::take_known(Sequence& sequence) {
     comes_soon = agreement.comes_soon;
     if (!comes_soon && agreement.page != nullptr) {
       const auto copy = take_page(sequence);
-      model_.copy_page(agreement.page->page(), copy);
+      model_.copy_page(agreement.page->page(), copy, agreement.num_tokens);
       sequence.computed += agreement.num_tokens;
     }
   }

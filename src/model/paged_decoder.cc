@@ -39,9 +39,10 @@ class PagedDecoder final : public engine::PagedModel {
     memory_ = at::empty({config_.num_layers, 2, count * kTokensOfAPage, config_.num_kv_heads, config_.head_dim}, options);
   }
 
-  void copy_page(engine::PageId from, engine::PageId to) override {
+  /// What lies behind the tokens is never read.
+  void copy_page(engine::PageId from, engine::PageId to, std::int64_t num_tokens) override {
     const c10::NoGradGuard no_gradients;
-    slots_of(to).copy_(slots_of(from));
+    slots_of(to).narrow(2, 0, num_tokens).copy_(slots_of(from).narrow(2, 0, num_tokens));
   }
   void discard_page(engine::PageId) override {}
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& work) override { for_each_piece(count, work); }

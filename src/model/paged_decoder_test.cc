@@ -62,7 +62,7 @@ TEST_P(PagedDecoderOf, ContinuesACopiedPageOnItsOwn) {
   driver.forward({{&a, 40}});
   PagedSequence b = a;
   b.pages.back() = driver.new_page();
-  driver.model().copy_page(a.pages.back(), b.pages.back());
+  driver.model().copy_page(a.pages.back(), b.pages.back(), 40 % 32);
   b.tokens[40] = TokenId{(text::to_int(a.tokens[40]) + 1) % 40};
   const auto outputs = driver.forward({{&a, 3}, {&b, 3}});
   expect_logits(outputs[0], first(a));

@@ -49,7 +49,10 @@ class ScriptedPagedModel final : public engine::PagedModel {
     }
   }
 
-  void copy_page(engine::PageId from, engine::PageId to) override { pages_[to] = pages_[from]; }
+  void copy_page(engine::PageId from, engine::PageId to, std::int64_t num_tokens) override {
+    pages_[to] = pages_[from];
+    pages_[to].resize(static_cast<std::size_t>(num_tokens));
+  }
   void discard_page(engine::PageId page) override { pages_.erase(page); }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& work) override {
     for (std::int64_t i = 0; i < count; ++i) work(i);

@@ -74,7 +74,10 @@ class PackedDecoder final : public engine::PagedModel {
     return config_.head.kind == HeadKind::kLanguage ? config_.vocab_size : config_.head.num_labels;
   }
   void reserve_pages(std::int64_t count) override { pages_.reserve(count); }
-  void copy_page(engine::PageId from, engine::PageId to) override { pages_.copy(from, to); }
+  void copy_page(engine::PageId from, engine::PageId to, std::int64_t num_tokens) override {
+    pages_.copy(from, to);
+    clear_behind(to, num_tokens);
+  }
   void discard_page(engine::PageId page) override { pages_.discard(page); }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& work) override { for_each_piece(count, work); }
 
@@ -279,6 +282,25 @@ class PackedDecoder final : public engine::PagedModel {
       attend(chunks, tiles_[static_cast<std::size_t>(piece % tiles)], index, piece / tiles, queries, attended);
     });
     multiply({.a = attended, .a_stride = attended_stride, .epilogue = Epilogue::kAdd, .out = x, .out_stride = width}, layer.out);
+  }
+
+  /// Makes zeros of what a page holds behind its first tokens. Layouts: kernels.h.
+  void clear_behind(engine::PageId page, std::int64_t num_tokens) {
+    constexpr std::int64_t kUnit = std::int64_t{4} / std::int64_t{sizeof(Element)};
+    for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+      for (std::int64_t head = 0; head < config_.num_kv_heads; ++head) {
+        Element* keys = page_part(page, layer) + 2 * head * kPageTokens * head_dim_;
+        for (std::int64_t i = 0; i < head_dim_ / kUnit; ++i) {
+          std::fill(keys + (i * kPageTokens + num_tokens) * kUnit, keys + (i + 1) * kPageTokens * kUnit, Element{});
+        }
+        Element* values = keys + kPageTokens * head_dim_;
+        std::int64_t slot = num_tokens;
+        for (; slot % kUnit != 0; ++slot) {  // shares its units with a token that stays
+          for (std::int64_t i = 0; i < head_dim_; ++i) values[(slot / kUnit * head_dim_ + i) * kUnit + slot % kUnit] = Element{};
+        }
+        std::fill(values + slot * head_dim_, values + kPageTokens * head_dim_, Element{});
+      }
+    }
   }
 
   Element* page_part(engine::PageId page, std::size_t layer) const {

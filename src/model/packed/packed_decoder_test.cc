@@ -137,7 +137,7 @@ TEST_P(PackedDecoderOf, ComputesTheSameBitsWhenSamplesShareThePagesOfTheirPrompt
         samples[i] = prompt;
         if (prompt_length % kPageTokens != 0) {
           samples[i].pages.back() = driver.new_page();
-          driver.model().copy_page(prompt.pages.back(), samples[i].pages.back());
+          driver.model().copy_page(prompt.pages.back(), samples[i].pages.back(), prompt_length % kPageTokens);
         }
         const auto reply = random_ids(100 + i, 9, vocab);
         samples[i].tokens.insert(samples[i].tokens.end(), reply.begin(), reply.end());
@@ -194,6 +194,30 @@ TEST(PackedDecoder, IgnoresWhatAnEarlierSequenceLeftInAPage) {
   EXPECT_TRUE(std::isnan(driver.forward({{&used, 64}})[0][0]));
   PagedSequence again{.tokens = tokens, .pages = used.pages};
   EXPECT_EQ(driver.forward({{&again, 40}})[0], expected);
+}
+
+TEST(PackedDecoder, ACopyOfAPagesFirstTokensKnowsNothingOfTheOthers) {
+  const c10::NoGradGuard no_gradients;
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    NamedTensors parameters = lively(config_of("untied"), type)->parameters();
+    for (auto& [name, tensor] : parameters) {
+      if (name == "model.embed_tokens.weight") tensor[89].fill_(NAN);  // token 89 leaves NaN in its page
+    }
+    const auto decoder = std::make_shared<const Decoder>(config_of("untied"), std::move(parameters));
+    PageDriver driver(make_packed_decoder(decoder));
+    for (const std::int64_t agreed : {1, 2, 7, 31}) {
+      PagedSequence damaged{.tokens = random_ids(8, 64, 89), .pages = {}};
+      std::fill(damaged.tokens.begin() + 32 + agreed, damaged.tokens.end(), TokenId{89});
+      driver.forward({{&damaged, 32 + agreed}});
+      driver.forward({{&damaged, 32 - agreed}});
+      PagedSequence fork{.tokens = damaged.tokens, .pages = damaged.pages, .computed = 32 + agreed};
+      fork.tokens.resize(static_cast<std::size_t>(32 + agreed));
+      fork.tokens.push_back(TokenId{5});
+      fork.pages.back() = driver.new_page();
+      driver.model().copy_page(damaged.pages.back(), fork.pages.back(), agreed);
+      EXPECT_EQ(driver.forward({{&fork, 1}})[0], driver.whole(fork.tokens)) << agreed << " tokens of the page";
+    }
+  }
 }
 
 }  // namespace
