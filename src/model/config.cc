@@ -43,6 +43,9 @@ void check_head(const Head& head) {
         "The model's head has {} labels; a reward or steps head has 1, a head of classes 2 to 4096, a language head none.",
         head.num_labels);
   }
+  if (!head.labels.empty() && std::ssize(head.labels) != head.num_labels) {
+    throw base::UserError("The model's head has {} labels, but {} names for them.", head.num_labels, head.labels.size());
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "text/token_id.h"
@@ -36,6 +37,7 @@ struct Head {
   HeadKind kind = HeadKind::kLanguage;
   std::int64_t num_labels = 0;   ///< rows of `score`: 1 for reward and steps, 2 or more for classes, 0 for language
   std::uint64_t seed = 0;        ///< what the head was initialised from; recorded as `head_seed` in config.json
+  std::vector<std::string> labels{};  ///< names of a head's classes, in the order of its rows (`id2label`); empty: they have none
   bool operator==(const Head&) const = default;
 };
 

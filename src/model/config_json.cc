@@ -254,6 +254,23 @@ std::int64_t num_labels_of(const Fields& fields) {
   return fields.find_integer("num_labels").value_or(2);
 }
 
+std::string plain_label(std::int64_t label) { return fmt::format("LABEL_{}", label); }
+
+/// The names of the classes, or none when the file has no names for all of them, or only "LABEL_0", "LABEL_1" ...
+std::vector<std::string> labels_of(const Fields& fields, std::int64_t num_labels) {
+  if (!fields.find_object("id2label")) return {};
+  const Json& names = *fields.find("id2label");
+  std::vector<std::string> labels;
+  bool are_plain = true;
+  for (std::int64_t label = 0; label < num_labels; ++label) {
+    const auto found = names.find(fmt::format("{}", label));
+    if (found == names.end() || !found->is_string()) return {};
+    labels.push_back(found->get<std::string>());
+    are_plain &= labels.back() == plain_label(label);
+  }
+  return are_plain ? std::vector<std::string>() : labels;
+}
+
 void read_head(const Fields& fields, DecoderConfig& config) {
   const Json* classes = fields.find("architectures");
   if (classes == nullptr) return;
@@ -270,6 +287,7 @@ void read_head(const Fields& fields, DecoderConfig& config) {
   config.head.seed = static_cast<std::uint64_t>(seed);
   if (name == prefix + "ForSequenceClassification") {
     config.head.kind = labels == 1 ? HeadKind::kReward : HeadKind::kClasses;
+    if (labels > 1) config.head.labels = labels_of(fields, labels);
   } else if (name == prefix + "ForTokenClassification" && labels == 1) {
     config.head.kind = HeadKind::kSteps;
   } else {
@@ -346,7 +364,7 @@ void write_head(const DecoderConfig& config, Json& json) {
   json["architectures"] = Json::array({prefix + suffix});
   if (head.kind == HeadKind::kLanguage) return;
   for (std::int64_t label = 0; label < head.num_labels; ++label) {
-    const std::string name = fmt::format("LABEL_{}", label);
+    const std::string name = head.labels.empty() ? plain_label(label) : head.labels[static_cast<std::size_t>(label)];
     json["id2label"][fmt::format("{}", label)] = name;
     json["label2id"][name] = label;
   }

@@ -251,7 +251,8 @@ TEST(Average, RefusesWeightsAndModelsThatDoNotFit) {
 
 TEST_F(ModelFiles, HeadsAreSavedWithTheirTrunk) {
   const auto base_model = small_model(1);
-  for (const Head head : {Head{HeadKind::kReward, 1, 9}, Head{HeadKind::kSteps, 1, 9}, Head{HeadKind::kClasses, 5, 9}}) {
+  for (const Head& head : {Head{HeadKind::kReward, 1, 9}, Head{HeadKind::kSteps, 1, 9}, Head{HeadKind::kClasses, 5, 9},
+                          Head{HeadKind::kClasses, 3, 9, {"code", "math", "LABEL_0"}}}) {
     const auto model = base_model->with_decoder(with_head(base_model->decoder(), head));
     EXPECT_NE(model->hash(), base_model->hash());
     fs::remove_all(folder_ / "head");

@@ -23,13 +23,6 @@ model::LearnedPosition learn_token(const TokenRow& row, std::int32_t segment, st
   return {.position = before, .target = row.tokens[static_cast<std::size_t>(token)], .weight = 1.0F, .response = response};
 }
 
-void check_length(const TokenRow& row, const RowOptions& options) {
-  options.validate();
-  if (row.num_tokens() > options.max_tokens) {
-    throw UserError("the row has {} tokens, more than max_tokens = {}", row.num_tokens(), options.max_tokens);
-  }
-}
-
 /// Each response with the prompt that all share, best first.
 std::vector<chat::PromptAndReply> render_responses(const chat::ChatFormat& format, const chat::PreferenceRow& preference) {
   if (preference.responses.size() < 2) throw UserError("a preference needs two responses, there is {}", preference.responses.size());
@@ -79,6 +72,11 @@ void RowOptions::validate() const {
   if (max_tokens < 2) throw UserError("max_tokens = {} is not possible: a row has at least 2 tokens.", max_tokens);
 }
 
+void RowOptions::check_length(const TokenRow& row) const {
+  validate();
+  if (row.num_tokens() > max_tokens) throw UserError("the row has {} tokens, more than max_tokens = {}", row.num_tokens(), max_tokens);
+}
+
 TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Learn learn, const RowOptions& options) {
   auto learned_turns = chat::assistant_turns(dialog);
   if (learn == Learn::kFinal) {
@@ -97,7 +95,7 @@ TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Lea
     if (split.said[i] != 0) row.learned.push_back(learn_token(row, reply, i, 0));
   }
   if (row.learned.empty()) throw UserError("there is nothing to learn: the assistant's messages are empty");
-  check_length(row, options);
+  options.check_length(row);
   return row;
 }
 
@@ -110,7 +108,7 @@ TokenRow reward_row(const chat::ChatFormat& format, const chat::PreferenceRow& p
     row.learned.push_back({.position = row.num_tokens() - 1, .target = row.tokens.back(), .weight = 1.0F,
                            .response = static_cast<std::int32_t>(i)});
   }
-  check_length(row, options);
+  options.check_length(row);
   return row;
 }
 
@@ -134,7 +132,7 @@ DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& prefer
     }
     if (!is_compared) throw UserError("the {} response has no token that counts", number == 0 ? "best" : "worst");
   }
-  check_length(made.row, options.rows);
+  options.rows.check_length(made.row);
   return made;
 }
 

@@ -22,6 +22,8 @@ struct RowOptions {
   std::int64_t max_tokens = 8192;  ///< > 0: tokens of a prompt and its responses together
 
   void validate() const;
+  /// Throws UserError with the reason alone when the row is longer.
+  void check_length(const model::TokenRow& row) const;
 };
 
 // Each function below throws UserError with the reason alone ("the row has 9000 tokens, more than max_tokens = 8192"), so that a reader

@@ -12,6 +12,17 @@ at::Tensor sft_loss(const at::Tensor& log_probs, const at::Tensor& weights, doub
   return -(log_probs * weights).sum() / total_weight;
 }
 
+at::Tensor binary_loss(const at::Tensor& logits, const at::Tensor& labels, double num_labels) {
+  DROVER_CHECK(num_labels > 0.0, "Nothing is learned: there are {} labels", num_labels);
+  // -y log sigmoid(x) - (1 - y) log sigmoid(-x) = softplus(x) - y x, which does not overflow.
+  return (at::softplus(logits) - labels * logits).sum() / num_labels;
+}
+
+at::Tensor class_loss(const at::Tensor& logits, const at::Tensor& labels, double num_labels) {
+  DROVER_CHECK(num_labels > 0.0, "Nothing is learned: there are {} labels", num_labels);
+  return -at::log_softmax(logits, 1).gather(1, labels.unsqueeze(1)).sum() / num_labels;
+}
+
 at::Tensor reward_loss(const at::Tensor& rewards, std::span<const std::int64_t> responses_per_row, std::int64_t num_rows, double centring) {
   std::vector<std::int64_t> better, worse;
   std::vector<double> shares;  // what a pair weighs: 1 / pairs of its row

@@ -16,6 +16,13 @@ namespace drover::train {
 /// (checked).
 at::Tensor sft_loss(const at::Tensor& log_probs, const at::Tensor& weights, double total_weight);
 
+/// Binary cross entropy of probabilities `labels` under `logits`, both [labelled], over `num_labels` of the whole step:
+/// -sum(label log sigmoid(logit) + (1 - label) log sigmoid(-logit)) / num_labels.
+at::Tensor binary_loss(const at::Tensor& logits, const at::Tensor& labels, double num_labels);
+
+/// Cross entropy of the classes `labels` [labelled] int64 under `logits` [labelled, classes], over `num_labels` of the whole step.
+at::Tensor class_loss(const at::Tensor& logits, const at::Tensor& labels, double num_labels);
+
 /// -log sigmoid(better - worse) + centring * (better + worse)^2, averaged over the ordered pairs of each row, summed over rows and
 /// divided by `num_rows` of the whole step. `rewards`: [responses], row after row, best first in each; `responses_per_row` says where
 /// rows end (each at least 2, checked).

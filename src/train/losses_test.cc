@@ -38,6 +38,22 @@ TEST(SftLoss, IsTheWeightedMeanOverWhatTheWholeStepLearns) {
 
 TEST(SftLoss, RefusesAStepThatLearnsNothing) { EXPECT_THROW(sft_loss(doubles({-1}), doubles({0}), 0.0), base::InternalError); }
 
+TEST(BinaryLoss, IsTheCrossEntropyOfProbabilities) {
+  const double p = 1 / (1 + std::exp(-1.5));
+  const auto loss = binary_loss(doubles({1.5, 1.5, 0.0}), doubles({1.0, 0.25, 0.5}), 4.0);
+  EXPECT_NEAR(loss.item<double>(), (-std::log(p) - 0.25 * std::log(p) - 0.75 * std::log(1 - p) + std::log(2.0)) / 4.0, 1e-12);
+  expect_gradient([](const at::Tensor& x) { return binary_loss(x, doubles({1.0, 0.25, 0.0}), 3.0); }, {0.3, -2.0, 1.0});
+  EXPECT_NEAR(binary_loss(doubles({3000.0}), doubles({0.0}), 1.0).item<double>(), 3000.0, 1e-9) << "no overflow";
+}
+
+TEST(ClassLoss, IsMinusTheLogProbabilityOfTheLabel) {
+  const auto labels = at::tensor({std::int64_t{2}, std::int64_t{0}}, at::kLong);
+  const auto loss = class_loss(doubles({0, 0, 0, 1, 2, 3}).view({2, 3}), labels, 2.0);
+  const double second = 1 - std::log(std::exp(1.0) + std::exp(2.0) + std::exp(3.0));
+  EXPECT_NEAR(loss.item<double>(), (std::log(3.0) - second) / 2.0, 1e-12);
+  expect_gradient([&](const at::Tensor& x) { return class_loss(x.view({2, 3}), labels, 2.0); }, {0.3, -2.0, 1.0, 0.5, 0.1, -0.4});
+}
+
 TEST(RewardLoss, OfAPairIsMinusLogSigmoidOfTheDifference) {
   const std::int64_t two[] = {2};
   EXPECT_NEAR(reward_loss(doubles({1.5, -0.5}), two, 1).item<double>(), minus_log_sigmoid(2.0), 1e-12);

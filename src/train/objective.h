@@ -10,6 +10,7 @@
 
 #include "base/content_hash.h"
 #include "model/token_tree.h"
+#include "train/labelled_rows.h"
 #include "train/learner.h"
 #include "train/trainer.h"
 
@@ -43,6 +44,9 @@ class Objective {
 /// The rows and options must outlive the objective.
 std::unique_ptr<Objective> make_sft_objective(std::span<const model::TokenRow> rows);
 std::unique_ptr<Objective> make_reward_objective(std::span<const model::TokenRow> rows, const RewardOptions& options);
+/// Outcome and stepwise reward models: binary cross entropy over all labels of a step. `name` is the kind of the run.
+std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows);
+std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names);
 std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options);
 
 }  // namespace drover::train

@@ -1,5 +1,8 @@
 #include "train/trainer.h"
 
+#include <fmt/ranges.h>
+
+#include <iterator>
 #include <string>
 
 #include "base/error.h"
@@ -24,6 +27,28 @@ std::string name_for_checkpoints(const model::Model& start, const TrainOptions& 
   return options.checkpoint_folder.empty() ? std::string() : start.hash();
 }
 
+/// The start model's decoder with the head that is trained: its own, when it is of this kind and size, or a new one.
+std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& start, const std::string& what, const model::Head& wanted) {
+  const auto& head = start.config().head;
+  if (head.kind == model::HeadKind::kLanguage) return model::with_head(start.decoder(), wanted);
+  if (head.kind != wanted.kind) {
+    throw base::UserError("{} needs a start model with a language or a {} head, this one has a {} head.", what, model::name_of(wanted.kind),
+                          model::name_of(head.kind));
+  }
+  if (head.num_labels != wanted.num_labels || head.labels != wanted.labels) {
+    throw base::UserError("The start model's head has other classes than the data: {} against {}.", fmt::join(head.labels, ", "),
+                          fmt::join(wanted.labels, ", "));
+  }
+  return start.shared_decoder();
+}
+
+ModelPointer train_head(const std::string& what, const ModelPointer& start, const model::Head& head, Objective& objective,
+                        const TrainOptions& options, const OnStep& on_step) {
+  options.validate();
+  const auto decoder = with_fitting_head(*start, what, head);
+  return start->with_decoder(run_training(what, *decoder, name_for_checkpoints(*start, options), objective, options, on_step));
+}
+
 ModelPointer train_tokens(const std::string& what, const ModelPointer& start, std::span<const model::TokenRow> rows,
                           const TrainOptions& options, const OnStep& on_step) {
   options.validate();
@@ -45,16 +70,28 @@ ModelPointer train_lm(const ModelPointer& start, std::span<const model::TokenRow
 ModelPointer train_reward(const ModelPointer& start, std::span<const model::TokenRow> rows, const RewardOptions& options,
                           const OnStep& on_step) {
   options.validate();
-  const auto kind = start->config().head.kind;
-  if (kind != model::HeadKind::kReward && kind != model::HeadKind::kLanguage) {
-    throw base::UserError("reward needs a start model with a language or a reward head, this one has a {} head.", model::name_of(kind));
-  }
-  auto decoder = start->shared_decoder();
-  if (kind == model::HeadKind::kLanguage) {
-    decoder = model::with_head(*decoder, {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed});
-  }
   const auto objective = make_reward_objective(rows, options);
-  return start->with_decoder(run_training("reward", *decoder, name_for_checkpoints(*start, options.train), *objective, options.train, on_step));
+  return train_head("reward", start, {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+                    options.train, on_step);
+}
+
+ModelPointer train_outcome(const ModelPointer& start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
+  const auto objective = make_binary_objective("outcome", rows);
+  return train_head("outcome", start, {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+                    options.train, on_step);
+}
+
+ModelPointer train_steps(const ModelPointer& start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
+  const auto objective = make_binary_objective("steps", rows);
+  return train_head("steps", start, {.kind = model::HeadKind::kSteps, .num_labels = 1, .seed = options.head_seed}, *objective,
+                    options.train, on_step);
+}
+
+ModelPointer train_classify(const ModelPointer& start, std::span<const LabelledRow> rows, const std::vector<std::string>& names,
+                            const HeadOptions& options, const OnStep& on_step) {
+  const auto objective = make_class_objective(rows, names);
+  const model::Head head{.kind = model::HeadKind::kClasses, .num_labels = std::ssize(names), .seed = options.head_seed, .labels = names};
+  return train_head("classify", start, head, *objective, options.train, on_step);
 }
 
 ModelPointer train_dpo(const ModelPointer& start, std::span<const DpoRow> rows, const DpoOptions& options, const OnStep& on_step) {

@@ -2,10 +2,12 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/model.h"
 #include "model/token_tree.h"
+#include "train/labelled_rows.h"
 #include "train/learned_rows.h"
 #include "train/step_report.h"
 #include "train/train_options.h"
@@ -36,6 +38,25 @@ struct RewardOptions {
 /// (Llama 3 report, 4.1.2). A start model with a language head gets a new reward head; one with a reward head keeps it.
 std::shared_ptr<const model::Model> train_reward(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
                                                  const RewardOptions& options, const OnStep& on_step = {});
+
+struct HeadOptions {
+  TrainOptions train = {};
+  std::uint64_t head_seed = 0;  ///< what a new head is drawn from
+};
+
+/// An outcome reward model: binary cross entropy at the last token of each reply. It has a reward head, whose output is the logit that
+/// the reply is right, so it ranks replies like any reward model.
+std::shared_ptr<const model::Model> train_outcome(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+                                                  const HeadOptions& options, const OnStep& on_step = {});
+
+/// A stepwise reward model: binary cross entropy at the end of each step, every step of the batch counted alike. It has a steps head.
+std::shared_ptr<const model::Model> train_steps(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+                                                const HeadOptions& options, const OnStep& on_step = {});
+
+/// A classifier: cross entropy at the end of each dialog. `names`: the classes that labels count; they are saved with the head.
+std::shared_ptr<const model::Model> train_classify(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+                                                   const std::vector<std::string>& names, const HeadOptions& options,
+                                                   const OnStep& on_step = {});
 
 /// How the likelihood term averages over chosen responses of different lengths.
 enum class NllAverage {
