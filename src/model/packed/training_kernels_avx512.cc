@@ -1,0 +1,39 @@
+// The kernels of training for AVX-512 with bfloat16; src/CMakeLists.txt says how this file is compiled.
+#include "model/packed/training_kernels.h"
+
+#if defined(__AVX512BF16__)
+#define DROVER_KERNELS_NAME "AVX-512 with bfloat16"
+#include "model/packed/training_kernels_body.h"
+
+namespace drover::model {
+namespace {
+bool is_supported() {
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                 __builtin_cpu_supports("avx512dq");
+}
+}  // namespace
+
+template <>
+const TrainingKernels<BFloat16>* training_kernels_avx512<BFloat16>() {
+  return is_supported() ? &kTrainingKernels<BFloat16> : nullptr;
+}
+template <>
+const TrainingKernels<float>* training_kernels_avx512<float>() {
+  return is_supported() ? &kTrainingKernels<float> : nullptr;
+}
+
+}  // namespace drover::model
+#else
+namespace drover::model {
+
+template <>
+const TrainingKernels<BFloat16>* training_kernels_avx512<BFloat16>() {
+  return nullptr;
+}
+template <>
+const TrainingKernels<float>* training_kernels_avx512<float>() {
+  return nullptr;
+}
+
+}  // namespace drover::model
+#endif

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/trained/buffer.h"
+#include "model/trained/trained_matrix.h"
+
+namespace drover::model {
+
+/// Log-probabilities of targets under softmax(hidden * W^T), and their backward. Logits exist for 128 positions at a time; what is kept
+/// for the backward pass are probabilities, for as many positions as `kKeptBytes` hold. Others are computed again.
+template <typename Element>
+class LanguageHead {
+ public:
+  static constexpr std::int64_t kKeptBytes = std::int64_t{192} << 20;
+
+  /// `matrix`: [vocabulary, hidden]; must outlive this.
+  LanguageHead(TrainedMatrix<Element>& matrix, std::int64_t vocab_size) : matrix_(&matrix), vocab_size_(vocab_size) {}
+
+  /// `hidden` [count, inputs of the matrix] must stay until `backward`. Writes [count].
+  void forward(const Element* hidden, std::span<const std::int32_t> targets, float* log_probs);
+
+  /// From the derivatives with respect to each log-probability: `hidden_gradients` [count, inputs] is written, the matrix's gradient
+  /// added to.
+  void backward(const float* gradients, float* hidden_gradients);
+
+  /// Bytes that `count` positions keep at most.
+  std::int64_t kept_bytes(std::int64_t count) const;
+
+ private:
+  std::int64_t width() const { return matrix_->outputs(); }
+  std::int64_t positions_kept() const;
+  void probabilities(std::int64_t begin, std::int64_t end);
+  void add_hidden_gradients(const float* gradients, std::int64_t begin, std::int64_t end, float* out);
+  void add_weight_gradients(const float* gradients, std::int64_t begin, std::int64_t end);
+
+  TrainedMatrix<Element>* matrix_;
+  std::int64_t vocab_size_;
+  const Element* hidden_ = nullptr;
+  std::vector<std::int32_t> targets_;
+  std::vector<float> log_probs_;
+  std::int64_t kept_begin_ = 0;  // the first position whose probabilities are kept
+  Buffer logits_, kept_, parts_, pairs_;
+};
+
+}  // namespace drover::model
