@@ -9,6 +9,7 @@
 
 #include "model/decoder.h"
 #include "model/token_tree.h"
+#include "model/trained/trained_decoder.h"
 #include "train/train_options.h"
 
 namespace drover::train {
@@ -63,5 +64,8 @@ class Learner {
 
 /// The plainly right learner: LibTorch's autograd over model::Decoder. Any device.
 std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw);
+
+/// The fast one: hand-written passes over the packed kernels (model/trained). The CPU.
+std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw);
 
 }  // namespace drover::train

@@ -1,0 +1,89 @@
+#include <cmath>
+#include <utility>
+
+#include "base/error.h"
+#include "model/trained/trained_decoder.h"
+#include "train/learner.h"
+
+namespace drover::train {
+namespace {
+
+using model::Kept;
+
+/// The hand-written passes of model/trained, on the CPU.
+class PackedLearner final : public Learner {
+ public:
+  PackedLearner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw)
+      : type_(options.compute_type), adamw_(adamw), decoder_(model::TrainedDecoder::make(start, options)) {
+    adamw_.validate();
+  }
+
+  at::Tensor forward(const model::TokenRow& row) override {
+    shape_ = decoder_->forward(row);
+    return shape_.clone();
+  }
+
+  void backward(const at::Tensor& output_gradients) override {
+    DROVER_CHECK(output_gradients.sizes() == shape_.sizes(), "Gradients have the shape of what forward gave");
+    decoder_->backward(output_gradients);
+  }
+
+  at::Tensor outputs(const model::TokenRow& row) const override { return decoder_->outputs(row); }
+
+  void clear_gradients() override { decoder_->clear_gradients(); }
+  double gradient_norm() const override { return decoder_->gradient_norm(); }
+
+  void update(double learning_rate, double gradient_scale) override {
+    ++num_steps_;
+    const auto steps = static_cast<double>(num_steps_);
+    decoder_->update({.beta1 = static_cast<float>(adamw_.beta1),
+                      .beta2 = static_cast<float>(adamw_.beta2),
+                      .epsilon = static_cast<float>(adamw_.epsilon),
+                      .decay = static_cast<float>(1.0 - learning_rate * adamw_.weight_decay),
+                      .rate = static_cast<float>(learning_rate / (1.0 - std::pow(adamw_.beta1, steps))),
+                      .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(adamw_.beta2, steps))),
+                      .gradient_scale = static_cast<float>(gradient_scale)});
+  }
+
+  std::int64_t num_steps() const override { return num_steps_; }
+
+  State state() const override {
+    return {decoder_->read(Kept::kMaster), decoder_->read(Kept::kFirstMoment), decoder_->read(Kept::kSecondMoment), num_steps_};
+  }
+
+  void restore(const State& state) override {
+    decoder_->write(Kept::kMaster, state.masters);
+    decoder_->write(Kept::kFirstMoment, state.first_moments);
+    decoder_->write(Kept::kSecondMoment, state.second_moments);
+    num_steps_ = state.num_steps;
+  }
+
+  model::NamedTensors gradients() const override { return decoder_->read(Kept::kGradient); }
+
+  std::int64_t predicted_peak_bytes(std::int64_t packed_tokens, std::int64_t learned) const override {
+    return decoder_->parameter_bytes() + decoder_->pass_bytes(packed_tokens, learned);
+  }
+
+  std::shared_ptr<const model::Decoder> finished() const override {
+    model::NamedTensors weights = decoder_->read(Kept::kWeights);
+    if (type_ == model::ComputeType::kBFloat16) {
+      for (auto& [name, tensor] : weights) tensor = tensor.to(at::kBFloat16);
+    }
+    return std::make_shared<const model::Decoder>(decoder_->config(), std::move(weights));
+  }
+
+ private:
+  model::ComputeType type_;
+  AdamWOptions adamw_;
+  std::unique_ptr<model::TrainedDecoder> decoder_;
+  at::Tensor shape_;  // what the last forward gave
+  std::int64_t num_steps_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw) {
+  return std::make_unique<PackedLearner>(start, options, adamw);
+}
+
+}  // namespace drover::train
