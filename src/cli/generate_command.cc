@@ -159,7 +159,11 @@ struct Summary {
   engine::EngineStatistics engine;
   double seconds = 0.0;
 
-  double decode_rate() const { return engine.decode_seconds > 0.0 ? static_cast<double>(engine.decoded_tokens) / engine.decode_seconds : 0.0; }
+  /// Nothing where no step only decoded: replies of one token, servers.
+  std::optional<double> decode_rate() const {
+    if (engine.decoded_tokens == 0 || !(engine.decode_seconds > 0.0)) return std::nullopt;
+    return static_cast<double>(engine.decoded_tokens) / engine.decode_seconds;
+  }
   double whole_rate() const { return seconds > 0.0 ? static_cast<double>(engine.new_tokens) / seconds : 0.0; }
 
   std::string json() const {
@@ -169,15 +173,16 @@ struct Summary {
                                   {"prompt_tokens", engine.prompt_tokens},
                                   {"cached_tokens", engine.cached_tokens},
                                   {"new_tokens", engine.new_tokens},
-                                  {"new_tokens_per_second", decode_rate()},
+                                  {"new_tokens_per_second", decode_rate() ? nlohmann::ordered_json(*decode_rate()) : nlohmann::ordered_json(nullptr)},
                                   {"end_to_end_tokens_per_second", whole_rate()},
                                   {"pages_peak", engine.pages_peak},
                                   {"seconds", seconds}}
         .dump();
   }
   std::string text() const {
-    auto line = fmt::format("{} samples of {} prompts: {} prompt tokens ({} cached), {} new tokens, {:.0f}/s decoding, {:.0f}/s end to end, {} pages at most, {:.1f} s",
-                            samples, prompts, engine.prompt_tokens, engine.cached_tokens, engine.new_tokens, decode_rate(), whole_rate(), engine.pages_peak, seconds);
+    const auto decoding = decode_rate() ? fmt::format("{:.0f}/s decoding, ", *decode_rate()) : "";
+    auto line = fmt::format("{} samples of {} prompts: {} prompt tokens ({} cached), {} new tokens, {}{:.0f}/s end to end, {} pages at most, {:.1f} s",
+                            samples, prompts, engine.prompt_tokens, engine.cached_tokens, engine.new_tokens, decoding, whole_rate(), engine.pages_peak, seconds);
     return failed == 0 ? line : line + fmt::format("; {} prompts failed", failed);
   }
 };

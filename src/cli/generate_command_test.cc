@@ -13,7 +13,9 @@ namespace drover::cli {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const std::string kPrompts =
     "{\"messages\": [{\"role\": \"user\", \"content\": \"Name a colour.\"}]}\n"
@@ -50,6 +52,16 @@ TEST(Generate, AKilledRunGoesOnToTheSameSamples) {
   EXPECT_EQ(json::parse(whole.output)["samples"], 24);
   EXPECT_EQ(json::parse(whole.output)["new_tokens"], 24 * 24);
   EXPECT_EQ(json::parse(again.output)["samples"], 24);
+}
+
+TEST(Generate, RepliesOfOneTokenHaveNoRateOfDecoding) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  folder.write("prompts.jsonl", kPrompts);
+  const std::string command = "drover generate smollm2-135m-instruct prompts.jsonl --threads 1 --max-tokens 1 ";
+  const auto text = run_script(command + "-o text.jsonl", folder);
+  EXPECT_THAT(text.output, AllOf(HasSubstr("2 new tokens"), HasSubstr("end to end"), Not(HasSubstr("decoding"))));
+  EXPECT_EQ(json::parse(run_script(command + "--json -o json.jsonl", folder).output)["new_tokens_per_second"], nullptr);
 }
 
 TEST(Generate, APromptThatCannotBeAnsweredIsReportedAndTheOthersGoOn) {

@@ -83,7 +83,7 @@ void add_sampling_options(CLI::App& command, SamplingArguments& arguments) {
   command.add_option("--frequency-penalty", options.frequency_penalty, "is taken from a token's logit for each time in the reply")->capture_default_str();
   command.add_option("--logit-bias", arguments.logit_bias, "token=number: added to the token's logit; -inf forbids it");
   command.add_option("--max-tokens", options.max_tokens, "longest reply")->capture_default_str();
-  command.add_option("--min-tokens", options.min_tokens, "shortest reply: it cannot end before")->capture_default_str();
+  command.add_option("--min-tokens", options.min_tokens, "shortest reply: before, no stop token is drawn and no stop text counts")->capture_default_str();
   command.add_option("--stop", options.stop_strings, "text that ends a reply");
   command.add_option("--stop-token", arguments.stop_tokens, "token that ends a reply, beside the format's own");
   command.add_option("--seed", options.seed, "another seed, other replies")->capture_default_str();

@@ -27,9 +27,9 @@ struct SamplingOptions {
   double frequency_penalty = 0.0;         ///< is taken from a token's logit for each time that the reply holds it
   std::vector<LogitBias> logit_bias = {};  ///< is added to single logits, at most 1e30; -inf forbids a token
   std::int64_t max_tokens = 1024;         ///< > 0: the longest reply, its terminator included; the model's last position also ends it
-  std::int64_t min_tokens = 0;            ///< stop ids cannot be drawn before this many tokens
+  std::int64_t min_tokens = 0;            ///< stop ids cannot be drawn before this many tokens, and stop strings that end in them are text
   std::vector<text::TokenId> stop_ids = {};    ///< end a reply, beside those of the chat format
-  std::vector<std::string> stop_strings = {};  ///< end a reply as soon as its text holds one of them
+  std::vector<std::string> stop_strings = {};  ///< end a reply as soon as its text holds one of them that ends after min_tokens tokens
   std::uint64_t seed = 0;                 ///< names the random streams, with the prompt's ids, the sample's number and the position
 
   /// Throws UserError that names the field, its value and its range.

@@ -157,12 +157,21 @@ TEST_F(LocalGeneration, TheLengthLimitCutsTheReply) {
 }
 
 TEST_F(LocalGeneration, AStopStringEndsTheReplyAcrossTokens) {
-  const auto free = generator()->generate_one({.dialog = ask("text"), .options = {.max_tokens = 20, .min_tokens = 20}}).responses[0];
-  const std::string stop = free.text.substr(3, 2);
-  const auto stopped =
-      generator()->generate_one({.dialog = ask("text"), .options = {.max_tokens = 20, .min_tokens = 20, .stop_strings = {stop}}}).responses[0];
-  EXPECT_EQ(stopped.finish, Finish::kStopString);
-  EXPECT_EQ(stopped.text, free.text.substr(0, free.text.find(stop) + 2));
+  // Replies of the letters a and b, a token each.
+  SamplingOptions options{.logit_bias = {{TokenId{'a'}, 1000.0}, {TokenId{'b'}, 1000.0}}, .max_tokens = 60};
+  const auto reply = [&] { return generator()->generate_one({.dialog = ask("text"), .options = options}).responses[0]; };
+  const auto free = reply();
+  ASSERT_EQ(free.text.size(), 60U);
+  EXPECT_EQ(free.finish, Finish::kLength);
+  options.stop_strings = {"ab"};
+  for (const std::size_t min_tokens : {0U, 1U, 7U, 8U, 9U, 10U, 20U, 60U}) {
+    options.min_tokens = static_cast<std::int64_t>(min_tokens);
+    // It counts when its last letter comes after the first min_tokens.
+    const auto at = free.text.find("ab", min_tokens < 2 ? 0 : min_tokens - 1);
+    const auto stopped = reply();
+    EXPECT_EQ(stopped.text, at == std::string::npos ? free.text : free.text.substr(0, at + 2)) << min_tokens;
+    EXPECT_EQ(stopped.finish, at == std::string::npos ? Finish::kLength : Finish::kStopString) << min_tokens;
+  }
 }
 
 // Greedy replies of the tiny model are noise, so among these some end inside a character or at a blank that could precede a call.

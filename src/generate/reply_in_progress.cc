@@ -110,6 +110,7 @@ bool ReplyInProgress::comes_to_hold_stop_string(text::TokenId id) {
   if (stops.empty() || tokenizer_->is_special(id)) return false;
   const auto old_size = plain_text_.size();
   plain_text_ += tokenizer_->bytes_of(id);
+  if (std::ssize(response_.ids) <= prepared_->request->options.min_tokens) return false;
   const auto is_new = [&](const std::string& stop) {
     const auto from = old_size - std::min(old_size, stop.size() - 1);
     return plain_text_.find(stop, from) != std::string::npos;
