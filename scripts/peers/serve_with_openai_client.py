@@ -5,6 +5,7 @@ usage: serve_with_openai_client.py [DROVER] [--model smollm2-135m-instruct] [--e
 import argparse
 import concurrent.futures
 import json
+import math
 import os
 import pathlib
 import re
@@ -24,9 +25,9 @@ ASK = [{"role": "user", "content": "What is the capital of France?"}]
 class Server:
     """`drover serve` on a free port, for the length of a with block."""
 
-    def __init__(self, drover, model):
-        self.name = model
-        self.process = subprocess.Popen([drover, "serve", model, "--port", "0", "--api-key-env", "SERVE_TEST_KEY"], stderr=subprocess.PIPE, text=True,
+    def __init__(self, drover, *models):
+        self.name = models[0]
+        self.process = subprocess.Popen([drover, "serve", *models, "--port", "0", "--api-key-env", "SERVE_TEST_KEY"], stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, "SERVE_TEST_KEY": KEY})
         self.url = None
         for line in self.process.stderr:
@@ -64,6 +65,18 @@ def check_chat(server):
         usage = chunk.usage or usage
     assert streamed == text, (streamed, text)
     assert usage.completion_tokens == answer.usage.completion_tokens
+
+    ranked = chat.create(model=server.name, messages=ASK, temperature=0, max_tokens=8, logprobs=True, top_logprobs=20)
+    for entry in ranked.choices[0].logprobs.content:
+        numbers = [top.logprob for top in entry.top_logprobs]
+        assert len(numbers) == 20 and numbers == sorted(numbers, reverse=True), entry
+        assert 0.3 < sum(math.exp(number) for number in numbers) <= 1.0001
+        # Greedy: the drawn token leads.
+        assert (entry.top_logprobs[0].token, entry.top_logprobs[0].logprob) == (entry.token, entry.logprob)
+    streamed = [entry for chunk in chat.create(model=server.name, messages=ASK, temperature=0, max_tokens=8, logprobs=True, top_logprobs=20, stream=True)
+                for entry in (chunk.choices[0].logprobs.content if chunk.choices[0].logprobs else [])]
+    assert [entry.token for entry in streamed] == [entry.token for entry in ranked.choices[0].logprobs.content]
+    assert all(len(entry.top_logprobs) == 20 for entry in streamed)
 
     many = chat.create(model=server.name, messages=ASK, n=8, seed=5, max_tokens=16, logprobs=True)
     again = chat.create(model=server.name, messages=ASK, n=8, seed=5, max_tokens=16)
@@ -106,9 +119,13 @@ def check_schema(server):
 
 def check_completions_and_models(server):
     assert [model.id for model in server.client.models.list()] == [server.name]
+    assert server.client.models.retrieve(server.name).id == server.name
     answer = server.client.completions.create(model=server.name, prompt=["One, two, three,", "Monday, Tuesday,"], temperature=0, max_tokens=8, logprobs=0)
     assert len(answer.choices) == 2 and "four" in answer.choices[0].text, answer
-    assert len(answer.choices[0].logprobs.tokens) == 8
+    assert len(answer.choices[0].logprobs.tokens) == 8 and answer.choices[0].logprobs.top_logprobs is None
+    answer = server.client.completions.create(model=server.name, prompt="One, two, three,", temperature=0, max_tokens=8, logprobs=5).choices[0].logprobs
+    for token, log_prob, top in zip(answer.tokens, answer.token_logprobs, answer.top_logprobs, strict=True):
+        assert 5 <= len(top) <= 6 and top[token] == log_prob == max(top.values()), (token, top)
 
 
 def check_errors(server):
@@ -123,7 +140,9 @@ def check_errors(server):
     fails(openai.BadRequestError, messages=[])
     fails(openai.BadRequestError, extra_body={"unheard_of": 1})
     fails(openai.BadRequestError, messages=[{"role": "user", "content": "word " * 20000}])
-    fails(openai.NotFoundError, model="another")
+    assert fails(openai.NotFoundError, model="another").code == "model_not_found"
+    fails(openai.BadRequestError, logprobs=True, top_logprobs=21)
+    fails(openai.BadRequestError, top_logprobs=2)
     stranger = openai.OpenAI(base_url=server.url, api_key="wrong", max_retries=0)
     try:
         stranger.models.list()
@@ -162,6 +181,22 @@ def check_embeddings(drover, encoder):
             assert abs(dot(a, a) - 1) < 1e-4 and dot(a, b) > dot(a, c)
 
 
+def check_two_models(drover, model, encoder):
+    with Server(drover, model, encoder) as server:
+        assert [entry.id for entry in server.client.models.list()] == [model, encoder]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            chats = [pool.submit(server.client.chat.completions.create, model=model, messages=ASK, temperature=0, max_tokens=16) for _ in range(8)]
+            vectors = [pool.submit(server.client.embeddings.create, model=encoder, input=["A cat sits."] * 100) for _ in range(4)]
+            assert all("Paris" in future.result().choices[0].message.content for future in chats)
+            assert all(len(future.result().data) == 100 for future in vectors)
+        for name, kind in (("another", openai.NotFoundError), (encoder, openai.BadRequestError)):
+            try:
+                server.client.chat.completions.create(model=name, messages=ASK)
+                raise AssertionError(f"{name} answered a chat")
+            except kind:
+                pass
+
+
 def main():
     parser = argparse.ArgumentParser()
     built = pathlib.Path(__file__).parents[2] / "build/release/src/drover"
@@ -177,6 +212,8 @@ def main():
         check_many_clients(server, arguments.clients)
     check_embeddings(arguments.drover, arguments.encoder)
     print("embeddings: as the client expects")
+    check_two_models(arguments.drover, arguments.model, arguments.encoder)
+    print("two models: as the client expects")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -33,7 +34,8 @@ constexpr std::uint64_t kLargestConfig = std::uint64_t{16} << 20;
 constexpr std::chrono::seconds kGrace{10};  // for answers that are under way when the server is told to end
 
 struct ServeOptions {
-  std::string model, name, format, dtype = "bf16", device = "cpu";
+  std::vector<std::string> models, names, formats;
+  std::string dtype = "bf16", device = "cpu";
   std::string host = "127.0.0.1", key_variable;
   int port = 8080;
   double max_body_mib = 16.0;
@@ -81,20 +83,20 @@ openai::ServerOptions server_options(const ServeOptions& options) {
 }
 
 /// A model without a known chat format is served all the same: /v1/completions needs none.
-std::shared_ptr<const chat::ChatFormat> format_of(const ServeOptions& options, const model::Model& model) {
-  if (options.format.empty()) {
+std::shared_ptr<const chat::ChatFormat> format_of(const std::string& format, const model::Model& model, const std::string& name) {
+  if (format.empty()) {
     const auto& chat_template = model.chat_template();
     if (!chat_template || !chat::format_of_template(*chat_template)) {
-      fmt::print(stderr, "The model's chat format is not known, so there is no /v1/chat/completions; --format names one.\n");
+      fmt::print(stderr, "The chat format of {} is not known, so it has no /v1/chat/completions; --format names one.\n", name);
       return nullptr;
     }
   }
-  return choose_format(options.format, model.chat_template(), model.shared_tokenizer());
+  return choose_format(format, model.chat_template(), model.shared_tokenizer());
 }
 
-openai::ServedModel load(const ServeOptions& options, const fs::path& path) {
-  openai::ServedModel served{.name = options.name.empty() ? path.stem().string() : options.name};
-  if (fs::is_directory(path)) served.name = options.name.empty() ? fs::weakly_canonical(path).filename().string() : options.name;
+openai::ServedModel load(const ServeOptions& options, const fs::path& path, const std::string& name, const std::string& format) {
+  openai::ServedModel served{.name = name.empty() ? path.stem().string() : name};
+  if (fs::is_directory(path) && name.empty()) served.name = fs::weakly_canonical(path).filename().string();
   if (is_encoder(path)) {
     served.encoder = model::Encoder::load(path, options.device);
     return served;
@@ -103,10 +105,26 @@ openai::ServedModel load(const ServeOptions& options, const fs::path& path) {
   if (model->config().head.kind != model::HeadKind::kLanguage) {
     throw base::UserError("'{}' cannot write: it has no language head, but one that scores.", path.string());
   }
-  served.format = format_of(options, *model);
+  served.format = format_of(format, *model, served.name);
   served.model = generate::paged_model_of(*model);
   served.tokenizer = model->shared_tokenizer();
   served.stop_ids = model->config().eos;
+  return served;
+}
+
+/// The value for each model: an option that is not given says nothing of any.
+std::string of_model(const std::vector<std::string>& values, std::size_t model) { return values.empty() ? std::string() : values[model]; }
+
+std::vector<openai::ServedModel> load_all(const ServeOptions& options) {
+  for (const auto& [option, values] : {std::pair{"--name", &options.names}, std::pair{"--format", &options.formats}}) {
+    if (!values->empty() && values->size() != options.models.size()) {
+      throw base::UserError("{} is given {} times for {} models: give it once for each, in their order, or not at all.", option, values->size(), options.models.size());
+    }
+  }
+  std::vector<fs::path> paths;  // all of them exist before the first is loaded
+  for (const auto& model : options.models) paths.push_back(model_path(model));
+  std::vector<openai::ServedModel> served;
+  for (std::size_t i = 0; i < paths.size(); ++i) served.push_back(load(options, paths[i], of_model(options.names, i), of_model(options.formats, i)));
   return served;
 }
 
@@ -115,7 +133,7 @@ bool is_loopback(const std::string& host) { return host.starts_with("127.") || h
 base::ExitStatus serve(const ServeOptions& options) {
   model::use_threads(options.threads);
   const auto settings = server_options(options);
-  openai::Server server(load(options, model_path(options.model)), settings);
+  openai::Server server(load_all(options), settings);
   server.start();
   if (!is_loopback(options.host) && settings.api_key.empty()) {
     fmt::print(stderr, "WARNING: {} is not this machine alone, and there is no API key: EVERYBODY who reaches it can use the model. Give --api-key-env.\n", options.host);
@@ -136,21 +154,21 @@ base::ExitStatus serve(const ServeOptions& options) {
 
 void add_serve_command(const Commands& commands) {
   const auto options = std::make_shared<ServeOptions>();
-  CLI::App& command = commands.add("serve", "Serves a model over OpenAI's protocol: chats, completions, embeddings", "drover serve smollm2-135m-instruct --port 8080",
+  CLI::App& command = commands.add("serve", "Serves models over OpenAI's protocol: chats, completions, embeddings", "drover serve smollm2-135m-instruct --port 8080",
                                    options, serve);
-  command.add_option("MODEL", options->model, "model folder, .gguf file or short name; an encoder serves /v1/embeddings")->required();
+  command.add_option("MODEL", options->models, "model folder, .gguf file or short name, one or more; an encoder serves /v1/embeddings")->required();
   command.add_option("--host", options->host, "address to listen at; 0.0.0.0: all of this machine's")->capture_default_str();
   command.add_option("--port", options->port, "port to listen at; 0: any free one")->capture_default_str();
   command.add_option("--api-key-env", options->key_variable, "environment variable that holds the key which clients must send");
-  command.add_option("--name", options->name, "the model's name for clients, in place of its file's");
+  command.add_option("--name", options->names, "the model's name for clients, in place of its file's; with several models once for each, in their order")->allow_extra_args(false);
   command.add_option("--max-body", options->max_body_mib, "largest request in mebibytes")->capture_default_str();
   command.add_option("--max-tokens", options->max_tokens, "longest reply that a request may ask for")->capture_default_str();
   command.add_option("--max-connections", options->max_connections, "connections at once; each has a thread")->capture_default_str();
-  command.add_option("--max-sequences", options->max_sequences, "samples that are decoded together")->capture_default_str();
-  command.add_option("--memory", options->memory_gib, "gibibytes for keys and values")->capture_default_str();
+  command.add_option("--max-sequences", options->max_sequences, "samples of a model that are decoded together")->capture_default_str();
+  command.add_option("--memory", options->memory_gib, "gibibytes for keys and values, of all models together")->capture_default_str();
   command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   add_dtype_option(command, options->dtype);
-  command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
+  command.add_option("--format", options->formats, "chat format, in place of the one that the model's template tells; as --name")->allow_extra_args(false);
   command.add_option("--device", options->device, "cpu, cuda, cuda:1")->capture_default_str();
 }
 

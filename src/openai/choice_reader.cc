@@ -27,9 +27,9 @@ ChoiceReader::ChoiceReader(const ReadingRules& rules) : rules_(rules) {
   for (const auto id : rules_.forced) parsed_ += parser_ ? parser_->push(id) : decoder_->push(id);
 }
 
-std::string ChoiceReader::push(const engine::SampledToken& token) {
+std::string ChoiceReader::push(const engine::SampledToken& token, std::span<const engine::RankedToken> top) {
   DROVER_CHECK(!has_ended(), "A token came after the end of its choice");
-  tokens_.push_back(token);
+  run_.add(token, top);
   const bool ends_message = parser_ && parser_->ends_at(token.id);
   const bool stops = std::find(rules_.stop_ids.begin(), rules_.stop_ids.end(), token.id) != rules_.stop_ids.end();
   if (stops && !ends_message) return {};  // of the caller or the model's configuration: no part of what was said
@@ -44,9 +44,10 @@ std::string ChoiceReader::release(std::string certain) {
     return certain;
   }
   held_ += certain;
+  if (std::ssize(run_.tokens) <= rules_.min_tokens) too_early_ = held_.size();
   std::size_t first = std::string::npos;
   for (const auto& stop : rules_.stop_strings) {
-    const auto at = held_.find(stop);
+    const auto at = held_.find(stop, too_early_ < stop.size() ? 0 : too_early_ - stop.size() + 1);
     if (at >= first) continue;
     first = at;
     stop_string_ = stop;
@@ -61,6 +62,7 @@ std::string ChoiceReader::release(std::string certain) {
     for (const auto& stop : rules_.stop_strings) keep = std::max(keep, begun_length(held_, stop));
     out = held_.substr(0, held_.size() - keep);
     held_.erase(0, out.size());
+    too_early_ -= std::min(too_early_, out.size());
   }
   text_ += out;
   return out;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <utility>
 
 #include "chat/dialog_json.h"
+#include "text/unicode.h"
 
 namespace drover::openai {
 namespace {
@@ -42,23 +44,45 @@ Json CompletionAnswer::frame(bool is_chunk) const {
   return {{"id", id_}, {"object", object}, {"created", created_}, {"model", name_}};
 }
 
-Json CompletionAnswer::log_probs(std::span<const engine::SampledToken> tokens) const {
-  const auto spelling = [this](text::TokenId id) {
-    return request_.spells_ids ? fmt::format("token_id:{}", text::to_int(id)) : std::string(tokenizer_.bytes_of(id));
-  };
-  if (!request_.is_chat) {
-    Json value = {{"tokens", Json::array()}, {"token_logprobs", Json::array()}, {"top_logprobs", nullptr}};
-    for (const auto& token : tokens) {
-      value["tokens"].push_back(spelling(token.id));
-      value["token_logprobs"].push_back(token.log_prob);
-    }
-    return value;
+std::string CompletionAnswer::spelling(text::TokenId id) const {
+  if (request_.spells_ids) return fmt::format("token_id:{}", text::to_int(id));
+  const auto bytes = tokenizer_.bytes_of(id);
+  if (request_.is_chat || text::is_valid_utf8(bytes)) return std::string(bytes);
+  // Parts of characters are told apart here as the protocol does it; chats list the bytes beside the text.
+  std::string spelled = "bytes:";
+  for (const char byte : bytes) fmt::format_to(std::back_inserter(spelled), "\\x{:02x}", static_cast<unsigned char>(byte));
+  return spelled;
+}
+
+Json CompletionAnswer::log_probs(const TokenRun& run) const {
+  if (request_.is_chat) return chat_log_probs(run);
+  Json value = {{"tokens", Json::array()}, {"token_logprobs", Json::array()}, {"top_logprobs", nullptr}};
+  if (request_.num_top > 0) value["top_logprobs"] = Json::array();
+  for (std::size_t i = 0; i < run.tokens.size(); ++i) {
+    const auto& token = run.tokens[i];
+    value["tokens"].push_back(spelling(token.id));
+    value["token_logprobs"].push_back(token.log_prob);
+    if (request_.num_top == 0) continue;
+    Json top = Json::object();  // the drawn token is always among them; of two tokens of one spelling the more probable one
+    for (const auto& rival : run.top_of(i)) top.emplace(spelling(rival.id), rival.log_prob);
+    top.emplace(spelling(token.id), token.log_prob);
+    value["top_logprobs"].push_back(std::move(top));
   }
-  Json list = Json::array();
-  for (const auto& token : tokens) {
+  return value;
+}
+
+Json CompletionAnswer::chat_log_probs(const TokenRun& run) const {
+  const auto entry = [this](text::TokenId id, float log_prob) {
     Json bytes = Json::array();
-    for (const char byte : tokenizer_.bytes_of(token.id)) bytes.push_back(static_cast<unsigned char>(byte));
-    list.push_back({{"token", spelling(token.id)}, {"logprob", token.log_prob}, {"bytes", std::move(bytes)}, {"top_logprobs", Json::array()}});
+    for (const char byte : tokenizer_.bytes_of(id)) bytes.push_back(static_cast<unsigned char>(byte));
+    return Json{{"token", spelling(id)}, {"logprob", log_prob}, {"bytes", std::move(bytes)}};
+  };
+  Json list = Json::array();
+  for (std::size_t i = 0; i < run.tokens.size(); ++i) {
+    Json top = Json::array();
+    for (const auto& rival : run.top_of(i)) top.push_back(entry(rival.id, rival.log_prob));
+    list.push_back(entry(run.tokens[i].id, run.tokens[i].log_prob));
+    list.back()["top_logprobs"] = std::move(top);
   }
   return {{"content", std::move(list)}, {"refusal", nullptr}};
 }
@@ -99,10 +123,10 @@ std::string CompletionAnswer::whole(std::span<const ChoiceReader> choices, std::
     } else {
       choice["text"] = reader.text();
     }
-    choice["logprobs"] = request_.wants_log_probs ? log_probs(reader.tokens()) : Json(nullptr);
+    choice["logprobs"] = request_.wants_log_probs ? log_probs(reader.run()) : Json(nullptr);
     add_end(choice, reader);
     if (request_.wants_token_ids) {
-      choice["token_ids"] = id_list(reader.tokens());
+      choice["token_ids"] = id_list(reader.run().tokens);
       if (!request_.is_chat) choice["prompt_token_ids"] = id_list(prompts[i / static_cast<std::size_t>(request_.num_choices)]);
     }
     answer["choices"].push_back(std::move(choice));
@@ -123,16 +147,16 @@ std::string CompletionAnswer::opening(std::int64_t choice) const {
   return chunk({{"index", choice}, {"delta", {{"role", "assistant"}, {"content", ""}}}, {"logprobs", nullptr}, {"finish_reason", nullptr}});
 }
 
-std::string CompletionAnswer::piece(std::int64_t choice, const std::string& text, std::span<const engine::SampledToken> tokens) const {
+std::string CompletionAnswer::piece(std::int64_t choice, const std::string& text, const TokenRun& run) const {
   Json value = {{"index", choice}};
   if (request_.is_chat) {
     value["delta"] = {{"content", text}};
   } else {
     value["text"] = text;
   }
-  value["logprobs"] = request_.wants_log_probs ? log_probs(tokens) : Json(nullptr);
+  value["logprobs"] = request_.wants_log_probs ? log_probs(run) : Json(nullptr);
   value["finish_reason"] = nullptr;
-  if (request_.wants_token_ids) value["token_ids"] = id_list(tokens);
+  if (request_.wants_token_ids) value["token_ids"] = id_list(run.tokens);
   return chunk(std::move(value));
 }
 

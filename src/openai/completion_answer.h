@@ -28,7 +28,7 @@ class CompletionAnswer {
   /// The first chunk of a chat choice: who speaks.
   std::string opening(std::int64_t choice) const;
   /// Text that became certain, and the tokens since the last chunk.
-  std::string piece(std::int64_t choice, const std::string& text, std::span<const engine::SampledToken> tokens) const;
+  std::string piece(std::int64_t choice, const std::string& text, const TokenRun& run) const;
   /// The calls of a choice.
   std::string calls(std::int64_t choice, const ChoiceReader& reader) const;
   /// Why a choice ended.
@@ -38,7 +38,9 @@ class CompletionAnswer {
 
  private:
   chat::Json frame(bool is_chunk) const;
-  chat::Json log_probs(std::span<const engine::SampledToken> tokens) const;
+  std::string spelling(text::TokenId id) const;
+  chat::Json log_probs(const TokenRun& run) const;
+  chat::Json chat_log_probs(const TokenRun& run) const;
   chat::Json call_list(const ChoiceReader& reader, std::int64_t choice, bool with_index) const;
   std::string chunk(chat::Json choice) const;
   void add_end(chat::Json& choice, const ChoiceReader& reader) const;

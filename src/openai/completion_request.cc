@@ -20,6 +20,8 @@ using chat::Json;
 
 constexpr std::size_t kMostStopStrings = 16;
 constexpr std::size_t kMostInputs = 2048;
+constexpr std::int64_t kMostTopOfChats = 20;  // the protocol's
+constexpr std::int64_t kMostTopOfTexts = 5;
 
 /// A request's object. Keeps account of the fields that were looked at; null counts as absent.
 class Fields {
@@ -304,9 +306,8 @@ CompletionRequest read_chat_request(std::string_view body, const RequestLimits& 
   read_tool_choice(fields, request);
   read_response_format(fields, request);
   request.wants_log_probs = fields.flag("logprobs");
-  if (fields.whole("top_logprobs", 0, 20).value_or(0) > 0) {
-    Fields::fail("top_logprobs", "can only be 0: the log-probability of the drawn token is given, not those of its rivals");
-  }
+  request.num_top = fields.whole("top_logprobs", 0, kMostTopOfChats).value_or(0);
+  if (request.num_top > 0 && !request.wants_log_probs) Fields::fail("top_logprobs", "needs \"logprobs\": true");
   fields.only("add_generation_prompt", true, "can only be true");
   fields.only("continue_final_message", false, "can only be false");
   fields.only("modalities", Json::array({"text"}), "can only be [\"text\"]");
@@ -335,9 +336,9 @@ CompletionRequest read_text_request(std::string_view body, const RequestLimits& 
   if (static_cast<std::int64_t>(request.prompts.size()) * request.num_choices > limits.max_choices) {
     Fields::fail("n", fmt::format("times the number of prompts is more than {}", limits.max_choices));
   }
-  if (const auto count = fields.whole("logprobs", 0, 5)) {
-    if (*count > 1) Fields::fail("logprobs", "can be 0 or 1: the log-probability of the drawn token is given, not those of its rivals");
+  if (const auto count = fields.whole("logprobs", 0, kMostTopOfTexts)) {
     request.wants_log_probs = true;
+    request.num_top = *count;
   }
   fields.only("echo", false, "can only be false");
   fields.only("suffix", "", "is not offered by this server");

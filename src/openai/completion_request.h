@@ -30,6 +30,7 @@ struct CompletionRequest {
   bool streams = false;
   bool includes_usage = false;                  ///< a last chunk with the numbers of tokens
   bool wants_log_probs = false;
+  std::int64_t num_top = 0;                     ///< with wants_log_probs: so many of the most probable tokens at each position
   bool wants_token_ids = false;                 ///< "return_token_ids": ids of prompt and replies
   bool spells_ids = false;                      ///< "return_tokens_as_token_ids": tokens are spelled "token_id:123"
   ToolChoice tool_choice = ToolChoice::kAuto;

@@ -14,8 +14,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kFeedCapacity = std::size_t{1} << 16;  // tokens that wait for a client: 1.5 MB
-constexpr milliseconds kLook{200};                           // how often a silent client is looked after
+constexpr milliseconds kLook{200};  // how often a silent client is looked after
 
 std::int64_t unix_time() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -98,12 +97,13 @@ std::shared_ptr<const engine::TokenConstraint> CompletionSession::schema_constra
 
 void CompletionSession::submit() {
   const auto count = static_cast<std::int64_t>(prompts_.size()) * request_.num_choices;
-  feed_ = std::make_shared<RequestFeed>(count, kFeedCapacity);
+  feed_ = std::make_shared<RequestFeed>(count);
   const ReadingRules rules{.tokenizer = model_.tokenizer.get(),
                            .format = request_.is_chat ? model_.format.get() : nullptr,
                            .dialog = &request_.dialog,
                            .stop_ids = stop_ids_,
                            .stop_strings = request_.options.stop_strings,
+                           .min_tokens = request_.options.min_tokens,
                            .forced = forced_};
   for (std::int64_t i = 0; i < count; ++i) choices_.emplace_back(rules);
   num_open_ = choices_.size();
@@ -123,7 +123,7 @@ void CompletionSession::submit() {
     own.max_tokens = std::clamp<std::int64_t>(own.max_tokens, 1, std::max<std::int64_t>(room, 1));
     own.min_tokens = std::min(own.min_tokens, own.max_tokens);
     running_.push_back(engine_.engine().submit(
-        engine::SampleRequest{.prompt = prompts_[i], .options = std::move(own), .num_samples = request_.num_choices, .first_sample = 0, .constraint = constraint_},
+        engine::SampleRequest{.prompt = prompts_[i], .options = std::move(own), .num_samples = request_.num_choices, .first_sample = 0, .constraint = constraint_, .num_top = request_.num_top},
         feed_listener(feed_, static_cast<std::int64_t>(i) * request_.num_choices)));
   }
 }
@@ -132,39 +132,37 @@ bool CompletionSession::pump(const std::function<bool()>& is_gone, const std::fu
   auto looked = Clock::now();
   std::vector<News> news(choices_.size());
   while (num_open_ > 0) {
-    const auto events = feed_->take(kLook);
+    const auto came = feed_->take(kLook);
     if (const auto failure = feed_->failure(); !failure.empty()) throw ApiError(500, failure);
     if (const auto failure = engine_.failure(); !failure.empty()) throw ApiError(500, "The server's engine has stopped; it must be started again.");
     if (const auto now = Clock::now(); now - looked >= kLook) {
       looked = now;
       if (is_gone()) {
-        metrics_.count_vanished_client();
+        metrics_.count_vanished_client(model_.name);
         return false;
       }
     }
-    for (const auto& event : events) take(event, news);
-    if (!events.empty() && !on_news(news)) {
-      metrics_.count_vanished_client();
+    for (const auto& of_choice : came) take(of_choice, news[static_cast<std::size_t>(of_choice.choice)]);
+    if (!came.empty() && !on_news(news)) {
+      metrics_.count_vanished_client(model_.name);
       return false;
     }
   }
   return true;
 }
 
-void CompletionSession::take(const FeedEvent& event, std::vector<News>& news) {
-  const auto index = static_cast<std::size_t>(event.choice);
-  auto& reader = choices_[index];
+void CompletionSession::take(const ChoiceNews& came, News& news) {
+  auto& reader = choices_[static_cast<std::size_t>(came.choice)];
   if (reader.has_ended()) return;
-  if (event.kind == FeedEvent::Kind::kToken) {
-    if (!has_token_) metrics_.count_first_token(std::chrono::duration<double>(Clock::now() - began_).count());
+  for (std::size_t i = 0; i < came.run.tokens.size() && !reader.has_ended(); ++i) {
+    if (!has_token_) metrics_.count_first_token(model_.name, std::chrono::duration<double>(Clock::now() - began_).count());
     has_token_ = true;
-    news[index].text += reader.push(event.token);
-    news[index].tokens.push_back(event.token);
-  } else {
-    news[index].text += reader.end(event.end);
+    news.text += reader.push(came.run.tokens[i], came.run.top_of(i));
+    news.run.add(came.run.tokens[i], came.run.top_of(i));
   }
+  if (came.end && !reader.has_ended()) news.text += reader.end(*came.end);
   if (!reader.has_ended()) return;
-  feed_->end_choice(event.choice);
+  feed_->end_choice(came.choice);
   --num_open_;
 }
 
@@ -190,8 +188,8 @@ void CompletionSession::stream(net::BodyWriter& writer) {
       bool goes_on = true;
       for (std::size_t i = 0; i < news.size() && goes_on; ++i) {
         const auto index = static_cast<std::int64_t>(i);
-        const bool has_tokens = (request_.wants_log_probs || request_.wants_token_ids) && !news[i].tokens.empty();
-        if (!news[i].text.empty() || has_tokens) goes_on = send(answer_.piece(index, news[i].text, news[i].tokens));
+        const bool has_tokens = (request_.wants_log_probs || request_.wants_token_ids) && !news[i].run.tokens.empty();
+        if (!news[i].text.empty() || has_tokens) goes_on = send(answer_.piece(index, news[i].text, news[i].run));
         news[i] = {};
         if (!choices_[i].has_ended() || is_closed[i]) continue;
         is_closed[i] = true;
@@ -213,13 +211,13 @@ void CompletionSession::stream(net::BodyWriter& writer) {
 Usage CompletionSession::usage() const {
   Usage usage;
   for (const auto& prompt : prompts_) usage.prompt_tokens += static_cast<std::int64_t>(prompt.size());
-  for (const auto& choice : choices_) usage.completion_tokens += static_cast<std::int64_t>(choice.tokens().size());
+  for (const auto& choice : choices_) usage.completion_tokens += static_cast<std::int64_t>(choice.run().tokens.size());
   return usage;
 }
 
 void CompletionSession::count() {
   const auto used = usage();
-  metrics_.count_tokens(used.prompt_tokens, used.completion_tokens);
+  metrics_.count_tokens(model_.name, used.prompt_tokens, used.completion_tokens);
 }
 
 }  // namespace drover::openai

@@ -40,7 +40,7 @@ class CompletionSession {
   /// What a choice has got since the last look.
   struct News {
     std::string text;
-    std::vector<engine::SampledToken> tokens;
+    TokenRun run;
   };
 
   void make_prompts();
@@ -49,7 +49,7 @@ class CompletionSession {
   std::shared_ptr<const engine::TokenConstraint> schema_constraint();
   /// Moves all choices on until they have ended; false when the client is gone or `on_news` returns false.
   bool pump(const std::function<bool()>& is_gone, const std::function<bool(std::vector<News>& news)>& on_news);
-  void take(const FeedEvent& event, std::vector<News>& news);
+  void take(const ChoiceNews& came, News& news);
   Usage usage() const;
   void count();
 

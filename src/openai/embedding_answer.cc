@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <iterator>
+#include <mutex>
+#include <span>
 #include <utility>
 
 #include "openai/api_error.h"
 
 namespace drover::openai {
+namespace {
+
+constexpr std::size_t kTextsOfATurn = 64;  // other models wait meanwhile
+
+}  // namespace
 
 std::string base64_of(const std::vector<float>& numbers) {
   constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -26,7 +34,7 @@ std::string base64_of(const std::vector<float>& numbers) {
   return out;
 }
 
-std::string embedding_answer(const EmbeddingRequest& request, const model::Encoder& encoder, const std::string& name) {
+std::string embedding_answer(const EmbeddingRequest& request, const model::Encoder& encoder, const std::string& name, Turns& turns) {
   std::vector<std::vector<text::TokenId>> texts;
   std::int64_t tokens = 0;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
@@ -42,7 +50,12 @@ std::string embedding_answer(const EmbeddingRequest& request, const model::Encod
     tokens += static_cast<std::int64_t>(ids.size());
     texts.push_back(std::move(ids));
   }
-  const auto vectors = encoder.embed_tokens(texts);
+  std::vector<std::vector<float>> vectors;
+  for (std::size_t begin = 0; begin < texts.size(); begin += kTextsOfATurn) {
+    const std::lock_guard turn(turns);
+    auto some = encoder.embed_tokens(std::span(texts).subspan(begin, std::min(kTextsOfATurn, texts.size() - begin)));
+    std::move(some.begin(), some.end(), std::back_inserter(vectors));
+  }
   chat::Json data = chat::Json::array();
   for (std::size_t i = 0; i < vectors.size(); ++i) {
     data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", request.as_base64 ? chat::Json(base64_of(vectors[i])) : chat::Json(vectors[i])}});

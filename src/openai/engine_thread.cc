@@ -5,8 +5,8 @@
 
 namespace drover::openai {
 
-EngineThread::EngineThread(std::shared_ptr<engine::PagedModel> model, const engine::EngineOptions& options)
-    : engine_(std::move(model), options), thread_([this] { run(); }) {}
+EngineThread::EngineThread(std::shared_ptr<engine::PagedModel> model, const engine::EngineOptions& options, Turns& turns)
+    : turns_(turns), engine_(std::move(model), options), thread_([this] { run(); }) {}
 
 EngineThread::~EngineThread() {
   stopping_ = true;
@@ -19,10 +19,15 @@ std::string EngineThread::failure() const {
   return failure_;
 }
 
+bool EngineThread::step() {
+  const std::lock_guard turn(turns_);
+  return engine_.step();
+}
+
 void EngineThread::run() {
   try {
     while (!stopping_) {
-      if (!engine_.step()) engine_.wait_for_work();
+      if (!step()) engine_.wait_for_work();
     }
   } catch (const std::exception& error) {
     const std::lock_guard lock(mutex_);

@@ -7,13 +7,15 @@
 #include <thread>
 
 #include "engine/engine.h"
+#include "openai/turns.h"
 
 namespace drover::openai {
 
 /// An engine and the one thread that steps it. Requests are submitted and cancelled from any thread.
 class EngineThread {
  public:
-  EngineThread(std::shared_ptr<engine::PagedModel> model, const engine::EngineOptions& options);
+  /// `turns`, which must outlive it, says when it may compute.
+  EngineThread(std::shared_ptr<engine::PagedModel> model, const engine::EngineOptions& options, Turns& turns);
   /// Stops after the step at hand; requests that are under way get no end.
   ~EngineThread();
   EngineThread(const EngineThread&) = delete;
@@ -27,7 +29,9 @@ class EngineThread {
 
  private:
   void run();
+  bool step();
 
+  Turns& turns_;
   engine::Engine engine_;
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/engine.h"
 #include "net/http_server.h"
@@ -17,12 +18,15 @@ struct ServerOptions {
   std::string api_key = {};              ///< what clients must send as "Authorization: Bearer ..."; empty: nothing
   RequestLimits limits = {};
   std::int64_t max_waiting = 4096;       ///< samples that may wait for pages; more are answered with 429
-  engine::EngineOptions engine = {};
+  engine::EngineOptions engine = {};     ///< of each model; memory_bytes are for all together
 };
 
-/// Serves one model over OpenAI's protocol: /v1/chat/completions, /v1/completions, /v1/embeddings (an encoder), /v1/models, /health and
-/// /metrics. One thread steps the engine, each connection has a thread of its own, and between them lies a bounded queue a request: a
-/// client that is slow or gone stalls nobody, and one that is gone is cancelled.
+/// Serves models over OpenAI's protocol: /v1/chat/completions, /v1/completions, /v1/embeddings (encoders), /v1/models, /health and
+/// /metrics. A request names its model; it may leave the name out where there is only one. Each model that writes has an engine and a
+/// thread that steps it, all under one memory budget for keys and values, and they compute in turns. Each connection has a thread of its
+/// own, and between the two lies a queue a request: a client that is slow or gone stalls nobody, and one that is gone is cancelled.
+///
+/// min_tokens holds back stop strings as it does stop tokens (vLLM's rule): one counts from the token after the first min_tokens on.
 ///
 /// Prompts of /v1/completions are plain text: what spells a control token is not one; give token ids for these. Beside the protocol's
 /// fields: top_k, min_p, repetition_penalty, min_tokens, stop_token_ids, ignore_eos, return_token_ids, return_tokens_as_token_ids (as
@@ -31,7 +35,8 @@ struct ServerOptions {
 /// Without a key, requests that a web page of another origin sends are refused, so that no page in a browser can use a local server.
 class Server {
  public:
-  Server(ServedModel model, ServerOptions options);
+  /// Throws UserError where there are no models, or two of one name.
+  Server(std::vector<ServedModel> models, ServerOptions options);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

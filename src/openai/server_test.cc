@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 #include <set>
 #include <string>
 #include <thread>
@@ -40,6 +42,23 @@ ServedModel scripted_model(std::chrono::microseconds step = {}) {
   return model;
 }
 
+/// Two numbers a text: the number of tokens, and 0.5.
+class CountingEncoder final : public model::Encoder {
+ public:
+  std::int64_t dimension() const override { return 2; }
+  std::int64_t max_tokens() const override { return 10; }
+  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
+  std::vector<std::vector<float>> embed(std::span<const std::string>) const override { throw std::logic_error("not used"); }
+  std::vector<std::vector<float>> embed_tokens(std::span<const std::vector<text::TokenId>> texts) const override {
+    std::vector<std::vector<float>> vectors;
+    for (const auto& text : texts) vectors.push_back({static_cast<float>(text.size()), 0.5F});
+    return vectors;
+  }
+
+ private:
+  std::shared_ptr<const text::Tokenizer> tokenizer_ = chat::qwen_bytes();
+};
+
 ServerOptions any_port() {
   ServerOptions options;
   options.http.port = 0;
@@ -51,7 +70,12 @@ ServerOptions any_port() {
 class ServerTest : public ::testing::Test {
  protected:
   void begin(ServedModel model, ServerOptions options = any_port()) {
-    server_ = std::make_unique<Server>(std::move(model), std::move(options));
+    std::vector<ServedModel> models;
+    models.push_back(std::move(model));
+    begin(std::move(models), std::move(options));
+  }
+  void begin(std::vector<ServedModel> models, ServerOptions options = any_port()) {
+    server_ = std::make_unique<Server>(std::move(models), std::move(options));
     server_->start();
   }
   void begin() { begin(scripted_model()); }
@@ -169,6 +193,26 @@ TEST_F(ServerTest, StopStringsAreCutOutAlsoWhileStreaming) {
   EXPECT_EQ(chat(say("one tw", {{"stop", "two"}}))["choices"][0]["message"]["content"], "one tw");
 }
 
+TEST_F(ServerTest, StopStringsCountOnlyAfterTheLeastLength) {
+  begin();
+  // A token a byte: "one two " are 8, and the second "two" ends with the 11th.
+  const auto text = [&](int min_tokens, const std::string& reply = "one two two three") {
+    const auto choice = chat(say(reply, {{"stop", "two"}, {"min_tokens", min_tokens}, {"max_tokens", 40}}))["choices"][0];
+    std::string streamed;
+    for (const auto& chunk : stream("/v1/chat/completions", say(reply, {{"stop", "two"}, {"min_tokens", min_tokens}, {"max_tokens", 40}}))) {
+      streamed += chunk["choices"][0]["delta"].value("content", "");
+    }
+    EXPECT_EQ(streamed, choice["message"]["content"]);
+    return streamed;
+  };
+  EXPECT_EQ(text(0), "one ");
+  EXPECT_EQ(text(6), "one ");  // ends with the seventh token, which is free to
+  EXPECT_EQ(text(7), "one two ");
+  EXPECT_EQ(text(10), "one two ");
+  EXPECT_EQ(text(11), "one two two three");
+  EXPECT_EQ(text(9, "one twotwotwo"), "one two");  // the ones behind each other
+}
+
 TEST_F(ServerTest, TheLengthEndsAReply) {
   begin();
   const auto answer = chat(say("hello", {{"max_completion_tokens", 3}}));
@@ -273,6 +317,72 @@ TEST_F(ServerTest, LogProbabilitiesAndIdsAreThoseOfTheSampledTokens) {
   EXPECT_EQ(ids, choice["token_ids"]);
 }
 
+TEST_F(ServerTest, TellsTheMostProbableTokensAtEachPosition) {
+  // Its logits after a sequence are known: what the server must tell can be computed.
+  ServedModel model{.name = "fake"};
+  model.tokenizer = chat::qwen_bytes();
+  const auto fake = std::make_shared<engine::FakePagedModel>(
+      engine::FakePagedModel::Shape{.max_positions = 200, .vocab_size = model.tokenizer->vocab_size(), .bytes_per_page = 100});
+  model.model = fake;
+  model.format = chat::make_chat_format("chatml-qwen2.5", model.tokenizer);
+  begin(model);
+  const auto expect_top = [&](const Json& prompt, const Json& reply, std::size_t count, const auto& top_at, const auto& spelling) {
+    std::vector<text::TokenId> sequence;
+    for (const auto& id : prompt) sequence.push_back(text::TokenId{id.get<std::int32_t>()});
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+      const auto outputs = fake->outputs_after(fake->state_after(sequence));
+      double total = 0;
+      for (const float output : outputs) total += std::exp(static_cast<double>(output));
+      std::vector<std::int32_t> order(outputs.size());
+      std::iota(order.begin(), order.end(), 0);
+      std::stable_sort(order.begin(), order.end(), [&](auto left, auto right) { return outputs[static_cast<std::size_t>(left)] > outputs[static_cast<std::size_t>(right)]; });
+      for (std::size_t rank = 0; rank < count; ++rank) {
+        EXPECT_NEAR(top_at(i, rank, spelling(order[rank])), outputs[static_cast<std::size_t>(order[rank])] - std::log(total), 1e-5);
+      }
+      sequence.push_back(text::TokenId{reply[i].get<std::int32_t>()});
+    }
+  };
+  // Temperature and penalties do not show in the numbers.
+  Json body = {{"messages", Json::array({Json{{"role", "user"}, {"content", "x"}}})}, {"max_tokens", 6}, {"logprobs", true}, {"top_logprobs", 20},
+               {"temperature", 0.3}, {"presence_penalty", 1}, {"seed", 3}, {"return_token_ids", true}, {"return_tokens_as_token_ids", true}};
+  const auto answer = chat(body);
+  const auto& choice = answer["choices"][0];
+  const auto as_id = [](std::int32_t id) { return fmt::format("token_id:{}", id); };
+  ASSERT_GT(choice["token_ids"].size(), 1);
+  ASSERT_EQ(choice["logprobs"]["content"].size(), choice["token_ids"].size());
+  expect_top(answer["prompt_token_ids"], choice["token_ids"], 20, [&](std::size_t i, std::size_t rank, const std::string& spelled) {
+    const auto& top = choice["logprobs"]["content"][i]["top_logprobs"];
+    EXPECT_EQ(top.size(), 20);
+    EXPECT_EQ(top[rank]["token"], spelled);
+    EXPECT_FALSE(top[rank]["bytes"].empty());
+    return top[rank]["logprob"].get<double>();
+  }, as_id);
+  Json streamed = Json::array();
+  for (const auto& chunk : stream("/v1/chat/completions", body)) {
+    const auto& piece = chunk["choices"][0]["logprobs"];
+    if (piece.is_object()) streamed.insert(streamed.end(), piece["content"].begin(), piece["content"].end());
+  }
+  EXPECT_EQ(streamed, choice["logprobs"]["content"]);
+
+  // Completions: a map, with the drawn token beside the most probable ones. Bytes from 128 on are no characters alone.
+  const Json text_body = {{"prompt", {1, 2, 3}}, {"max_tokens", 20}, {"logprobs", 5}, {"seed", 4}, {"return_token_ids", true}};
+  const auto text_choice = post("/v1/completions", text_body)["choices"][0];
+  const auto& log_probs = text_choice["logprobs"];
+  const auto spelled = [&](std::int32_t id) {
+    return id >= 128 && id < 256 ? fmt::format("bytes:\\x{:02x}", id) : std::string(model.tokenizer->bytes_of(text::TokenId{id}));
+  };
+  ASSERT_EQ(log_probs["top_logprobs"].size(), text_choice["token_ids"].size());
+  expect_top({1, 2, 3}, text_choice["token_ids"], 5, [&](std::size_t i, std::size_t, const std::string& name) {
+    const auto& top = log_probs["top_logprobs"][i];
+    EXPECT_THAT(top.size(), ::testing::AnyOf(5, 6));
+    EXPECT_EQ(top.value(log_probs["tokens"][i].get<std::string>(), 1.0), log_probs["token_logprobs"][i].get<double>());
+    return top.value(name, 1.0);
+  }, spelled);
+  auto none = text_body;
+  none["logprobs"] = 0;
+  EXPECT_EQ(post("/v1/completions", none)["choices"][0]["logprobs"]["top_logprobs"], nullptr);
+}
+
 TEST_F(ServerTest, CompletesTextsAndTokenIds) {
   begin();
   const auto answer = post("/v1/completions", {{"prompt", {"abc", "d"}}, {"n", 2}, {"max_tokens", 3}, {"logprobs", 0}});
@@ -318,7 +428,9 @@ TEST_F(ServerTest, RequestsThatCannotBeMetAreRefusedWithTheFieldsName) {
       {"seed", say("x", {{"seed", "abc"}})},
       {"logit_bias", say("x", {{"logit_bias", {{"not an id", 1}}}})},
       {"logit_bias", say("x", {{"logit_bias", {{"5", 1000}}}})},
-      {"top_logprobs", say("x", {{"logprobs", true}, {"top_logprobs", 3}})},
+      {"top_logprobs", say("x", {{"logprobs", true}, {"top_logprobs", 21}})},
+      {"top_logprobs", say("x", {{"logprobs", true}, {"top_logprobs", -1}})},
+      {"top_logprobs", say("x", {{"top_logprobs", 3}})},
       {"tool_choice", say("x", {{"tool_choice", "required"}})},
       {"tool_choice", say("x", {{"tools", kWeather}, {"tool_choice", {{"type", "function"}, {"function", {{"name", "other"}}}}}})},
       {"tools", say("x", {{"tools", {{{"type", "magic"}}}}})},
@@ -338,13 +450,17 @@ TEST_F(ServerTest, RequestsThatCannotBeMetAreRefusedWithTheFieldsName) {
     EXPECT_GT(answer["error"]["message"].get<std::string>().size(), 10);
   }
   EXPECT_THAT(chat(say("x", {{"temprature", 1}}), 400)["error"]["message"].get<std::string>(), HasSubstr("temperature"));
-  EXPECT_EQ(chat(say("x", {{"model", "gpt-4"}}), 404)["error"]["param"], "model");
+  const auto unknown = chat(say("x", {{"model", "gpt-4"}}), 404)["error"];
+  EXPECT_EQ(unknown["code"], "model_not_found");
+  EXPECT_EQ(unknown["type"], "invalid_request_error");
+  EXPECT_EQ(unknown["param"], nullptr);
   EXPECT_EQ(post("/v1/completions", {{"prompt", "x"}, {"echo", true}}, 400)["error"]["param"], "echo");
+  EXPECT_EQ(post("/v1/completions", {{"prompt", "x"}, {"logprobs", 6}}, 400)["error"]["param"], "logprobs");
   EXPECT_EQ(post("/v1/completions", {{"prompt", {5, 100000}}}, 400)["error"]["type"], "invalid_request_error");
   EXPECT_EQ(post("/v1/completions", {{"prompt", ""}}, 400)["error"]["type"], "invalid_request_error");
   EXPECT_EQ(post("/v1/completions", {{"prompt", std::string(5000, 'x')}}, 400)["error"]["type"], "invalid_request_error");
   EXPECT_EQ(post("/v1/embeddings", {{"input", "x"}}, 400)["error"]["type"], "invalid_request_error");
-  EXPECT_EQ(post("/v1/nothing", Json::object(), 404)["error"]["type"], "not_found_error");
+  EXPECT_EQ(post("/v1/nothing", Json::object(), 404)["error"]["type"], "invalid_request_error");
   // What says nothing about the reply is let through; null counts as absent.
   chat(say("x", {{"user", "me"}, {"metadata", {{"a", "b"}}}, {"temperature", nullptr}, {"tools", nullptr}, {"response_format", {{"type", "text"}}}}));
 }
@@ -386,12 +502,81 @@ TEST_F(ServerTest, MetricsCountWhatHappened) {
   chat(say("hello"));
   chat(say("x", {{"n", 0}}), 400);
   const auto text = metrics();
-  EXPECT_THAT(text, HasSubstr("drover_requests_total{path=\"/v1/chat/completions\",status=\"200\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("drover_requests_total{path=\"/v1/chat/completions\",status=\"400\"} 1\n"));
-  EXPECT_THAT(text, HasSubstr("drover_completion_tokens_total 6\n"));
-  EXPECT_THAT(text, HasSubstr("drover_request_seconds_bucket{le=\"+Inf\"} 2\n"));
-  EXPECT_THAT(text, HasSubstr("drover_first_token_seconds_count 1\n"));
-  EXPECT_THAT(text, HasSubstr("drover_sequences_running 0\n"));
+  EXPECT_THAT(text, HasSubstr("drover_requests_total{model=\"parrot\",path=\"/v1/chat/completions\",status=\"200\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("drover_requests_total{model=\"\",path=\"/v1/chat/completions\",status=\"400\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("drover_completion_tokens_total{model=\"parrot\"} 6\n"));
+  EXPECT_THAT(text, HasSubstr("drover_request_seconds_bucket{model=\"parrot\",le=\"+Inf\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("drover_first_token_seconds_count{model=\"parrot\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("drover_sequences_running{model=\"parrot\"} 0\n"));
+}
+
+TEST_F(ServerTest, AStreamCountsWhenItEnds) {
+  begin(scripted_model(std::chrono::microseconds(500)));
+  net::HttpClient slow;
+  bool has_ended = false;
+  bool has_begun = false;
+  slow.start(request("/v1/chat/completions", {{"messages", Json::array({Json{{"role", "user"}, {"content", "forever"}}})}, {"max_tokens", 1000}, {"stream", true}}),
+             [&](net::HttpResult) { has_ended = true; }, [&](std::string_view) { return has_begun = true; });
+  while (!has_begun) slow.run(milliseconds(10));
+  const auto during = metrics();
+  if (during.find("drover_sequences_running{model=\"parrot\"} 1\n") != std::string::npos) {  // it runs still, so it was not counted
+    EXPECT_THAT(during, Not(HasSubstr("drover_request_seconds_count{model=\"parrot\"}")));
+  }
+  while (!has_ended) slow.run(milliseconds(100));
+  EXPECT_TRUE(metrics_come_to_hold("drover_request_seconds_count{model=\"parrot\"} 1"));
+  // 1,000 steps of half a millisecond at least.
+  const auto after = metrics();
+  const std::string name = "drover_request_seconds_sum{model=\"parrot\"} ";
+  EXPECT_GE(std::stod(after.substr(after.find(name) + name.size())), 0.5);
+}
+
+TEST_F(ServerTest, ServesSeveralModelsByTheirNames) {
+  std::vector<ServedModel> models(3);
+  models[0] = scripted_model();
+  models[1].name = "fake \"2\"";
+  models[1].model = std::make_shared<engine::FakePagedModel>(engine::FakePagedModel::Shape{.max_positions = 300, .vocab_size = 256});
+  models[1].tokenizer = chat::qwen_bytes();
+  models[2].name = "vectors";
+  models[2].encoder = std::make_shared<CountingEncoder>();
+  auto options = any_port();
+  options.engine.memory_bytes = 40 * 1024;  // 40 pages of the one, 409 of the other
+  begin(models, options);
+
+  const auto listed = Json::parse(client_.fetch({.url = url("/v1/models")}).response.body)["data"];
+  ASSERT_EQ(listed.size(), 3);
+  EXPECT_EQ(listed[0]["id"], "parrot");
+  EXPECT_EQ(listed[1]["id"], "fake \"2\"");
+  EXPECT_EQ(listed[2]["id"], "vectors");
+  EXPECT_EQ(Json::parse(client_.fetch({.url = url("/v1/models/parrot")}).response.body), listed[0]);
+  EXPECT_EQ(client_.fetch({.url = url("/v1/models/other")}).response.status, 404);
+
+  EXPECT_EQ(chat(say("hello", {{"max_tokens", 50}}))["choices"][0]["message"]["content"], "hello");
+  const Json prompt = {{"model", "fake \"2\""}, {"prompt", {1, 2, 3}}, {"max_tokens", 4}};
+  EXPECT_EQ(post("/v1/completions", prompt)["usage"]["completion_tokens"], 4);
+  EXPECT_EQ(post("/v1/embeddings", {{"model", "vectors"}, {"input", "abc"}})["data"][0]["embedding"][0], 3.0);
+  EXPECT_EQ(chat(say("x", {{"model", "gpt-4"}}), 404)["error"]["code"], "model_not_found");
+  EXPECT_EQ(chat(say("x", {{"model", nullptr}}), 400)["error"]["param"], "model");
+  chat(say("x", {{"model", "vectors"}}), 400);  // writes nothing
+  EXPECT_THAT(metrics(), AllOf(HasSubstr("drover_completion_tokens_total{model=\"parrot\"} 6\n"), HasSubstr("drover_completion_tokens_total{model=\"fake \\\"2\\\"\"} 4\n"),
+                               HasSubstr("drover_requests_total{model=\"\",path=\"/v1/chat/completions\",status=\"404\"} 1\n")));
+
+  // One budget: long requests of both models at once come to their ends by turns, though not two of them fit.
+  int answered = 0;
+  for (int i = 0; i < 12; ++i) {
+    const auto body = i % 2 == 0 ? say("forever", {{"messages", Json::array({Json{{"role", "user"}, {"content", "forever"}}})}, {"max_tokens", 500}})
+                                 : Json{{"model", "fake \"2\""}, {"prompt", {1, 2, i}}, {"max_tokens", 290}, {"n", 4}};
+    client_.start(request(i % 2 == 0 ? "/v1/chat/completions" : "/v1/completions", body), [&](net::HttpResult result) {
+      EXPECT_EQ(result.response.status, 200) << result.response.body;
+      ++answered;
+    });
+  }
+  while (client_.num_in_flight() > 0) client_.run(milliseconds(50));
+  EXPECT_EQ(answered, 12);
+}
+
+TEST(Server, RefusesTwoModelsOfOneNameAndNone) {
+  EXPECT_THROW(Server({scripted_model(), scripted_model()}, any_port()), base::UserError);
+  EXPECT_THROW(Server({}, any_port()), base::UserError);
 }
 
 TEST_F(ServerTest, AVanishedClientIsCancelled) {
@@ -402,12 +587,12 @@ TEST_F(ServerTest, AVanishedClientIsCancelled) {
     body["stream"] = streams;
     net::HttpClient leaver;
     const auto id = leaver.start(request("/v1/chat/completions", body), [](net::HttpResult) {});
-    while (metrics().find("\ndrover_sequences_running 1\n") == std::string::npos) leaver.run(milliseconds(5));
+    while (metrics().find("\ndrover_sequences_running{model=\"parrot\"} 1\n") == std::string::npos) leaver.run(milliseconds(5));
     leaver.cancel(id);
-    EXPECT_TRUE(metrics_come_to_hold("drover_sequences_running 0"));
+    EXPECT_TRUE(metrics_come_to_hold("drover_sequences_running{model=\"parrot\"} 0"));
   }
-  EXPECT_TRUE(metrics_come_to_hold("drover_vanished_clients_total 2"));
-  EXPECT_TRUE(metrics_come_to_hold("drover_pages_in_use 0"));
+  EXPECT_TRUE(metrics_come_to_hold("drover_vanished_clients_total{model=\"parrot\"} 2"));
+  EXPECT_TRUE(metrics_come_to_hold("drover_pages_in_use{model=\"parrot\"} 0"));
 }
 
 int num_threads_of_this_process() {
@@ -526,23 +711,6 @@ TEST_F(ServerTest, ARemoteGeneratorRecordsWhatTheServersEngineDrew) {
   }
 }
 
-/// Two numbers a text: the number of tokens, and 0.5.
-class CountingEncoder final : public model::Encoder {
- public:
-  std::int64_t dimension() const override { return 2; }
-  std::int64_t max_tokens() const override { return 10; }
-  const text::Tokenizer& tokenizer() const override { return *tokenizer_; }
-  std::vector<std::vector<float>> embed(std::span<const std::string>) const override { throw std::logic_error("not used"); }
-  std::vector<std::vector<float>> embed_tokens(std::span<const std::vector<text::TokenId>> texts) const override {
-    std::vector<std::vector<float>> vectors;
-    for (const auto& text : texts) vectors.push_back({static_cast<float>(text.size()), 0.5F});
-    return vectors;
-  }
-
- private:
-  std::shared_ptr<const text::Tokenizer> tokenizer_ = chat::qwen_bytes();
-};
-
 TEST_F(ServerTest, AnEncoderMakesVectors) {
   ServedModel model{.name = "vectors"};
   model.encoder = std::make_shared<CountingEncoder>();
@@ -558,7 +726,7 @@ TEST_F(ServerTest, AnEncoderMakesVectors) {
   EXPECT_EQ(post("/v1/embeddings", {{"input", "longer than ten"}}, 400)["error"]["param"], "input");
   EXPECT_EQ(post("/v1/embeddings", {{"input", ""}}, 400)["error"]["param"], "input");
   EXPECT_EQ(post("/v1/embeddings", {{"input", {999999}}}, 400)["error"]["param"], "input");
-  chat(say("x"), 400);
+  chat(say("x", {{"model", "vectors"}}), 400);
 }
 
 TEST(Base64, IsThatOfTheStandard) {
