@@ -1,7 +1,9 @@
-# The two libraries of room text: utf8proc (normal forms) and Oniguruma (patterns of tokenizers that drover has no scanner for).
-# A build of the LibTorch rooms alone does without them; such tokenizers are then refused with a sentence that says so.
+# The libraries of room text: utf8proc (normal forms), Oniguruma (patterns of tokenizers that drover has no scanner for) and simdjson
+# (large tokenizer.json files). A build of the LibTorch rooms alone does without them; tokenizers that need one of the first two are then
+# refused with a sentence that says so, and large ones load more slowly.
 add_library(drover_text_libraries INTERFACE)
-foreach(entry IN ITEMS "UTF8PROC;utf8proc;utf8proc.h;libutf8proc-dev" "ONIGURUMA;onig;oniguruma.h;libonig-dev")
+foreach(entry IN ITEMS "UTF8PROC;utf8proc;utf8proc.h;libutf8proc-dev" "ONIGURUMA;onig;oniguruma.h;libonig-dev"
+        "SIMDJSON;simdjson;simdjson.h;libsimdjson-dev")
   list(GET entry 0 name)
   list(GET entry 1 library)
   list(GET entry 2 header)

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "text/bpe_lists.h"
 #include "text/byte_level_bpe.h"
 #include "text/byte_spelling.h"
 #include "text/make_pre_tokenizer.h"
@@ -36,50 +37,23 @@ void refuse_affix(const json& model, const char* key, std::string_view where) {
   }
 }
 
-/// Returns the ids by the spelling in the file ("Ġthe").
-PieceTable read_vocabulary(const json& model, ByteLevelBpeParts& parts, std::string_view where) {
-  const auto vocabulary = model.find("vocab");
-  if (vocabulary == model.end() || !vocabulary->is_object())
-    throw base::UserError("{}: model.vocab is missing or no object.", where);
-  PieceTable ids(vocabulary->size());
-  parts.vocabulary.reserve(vocabulary->size());
-  for (const auto& [spelling, value] : vocabulary->get_ref<const json::object_t&>()) {
-    const TokenId id = read_id(value, spelling, where);
-    if (!spelling.empty()) ids.add(spelling, id);
+void read_vocabulary(const BpeLists& lists, ByteLevelBpeParts& parts) {
+  parts.vocabulary.reserve(lists.vocabulary.size());
+  for (const auto& [spelling, id] : lists.vocabulary) {
     auto bytes = unspell_bytes(spelling);
     const bool decode_only = !bytes.has_value();
-    parts.vocabulary.push_back({decode_only ? spelling : std::move(*bytes), id, decode_only});
+    parts.vocabulary.push_back({decode_only ? std::string(spelling) : std::move(*bytes), id, decode_only});
   }
-  return ids;
 }
 
-/// Both spellings of a merge: "a b", and since tokenizers 0.20 ["a", "b"].
-std::pair<std::string_view, std::string_view> read_merge(const json& merge, std::size_t number,
-                                                         std::string_view where) {
-  if (merge.is_string()) {
-    const std::string_view both = merge.get_ref<const std::string&>();
-    const std::size_t blank = both.find(' ');
-    if (blank != std::string_view::npos && blank > 0 && blank + 1 < both.size() &&
-        both.find(' ', blank + 1) == std::string_view::npos) {
-      return {both.substr(0, blank), both.substr(blank + 1)};
-    }
-  } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-    return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
-  }
-  throw base::UserError("{}: merge {} is not a pair of two tokens.", where, number);
-}
-
-void read_merges(const json& model, const PieceTable& ids, ByteLevelBpeParts& parts, std::string_view where) {
-  const auto merges = model.find("merges");
-  if (merges == model.end() || !merges->is_array())
-    throw base::UserError("{}: model.merges is missing or no list.", where);
-  parts.merges.reserve(merges->size());
+void read_merges(const BpeLists& lists, ByteLevelBpeParts& parts, std::string_view where) {
+  parts.merges.reserve(lists.merges.size());
   std::string joined;
-  for (std::size_t i = 0; i < merges->size(); ++i) {
-    const auto [left, right] = read_merge((*merges)[i], i, where);
+  for (std::size_t i = 0; i < lists.merges.size(); ++i) {
+    const auto& [left, right] = lists.merges[i];
     joined.assign(left).append(right);
     const auto find = [&, number = i](std::string_view spelling) {
-      const TokenId found = ids.find(spelling);
+      const TokenId found = lists.ids.find(spelling);
       if (found == kNoToken)
         throw base::UserError("{}: merge {} needs the token '{}', which model.vocab lacks.", where, number, spelling);
       return found;
@@ -159,19 +133,26 @@ std::shared_ptr<const Tokenizer> make_byte_level_bpe(const json& file, const Dec
                                                      std::string_view where) {
   const auto model = file.find("model");
   if (model == file.end() || !model->is_object()) throw base::UserError("{} has no object 'model'.", where);
+  return make_byte_level_bpe(file, bpe_lists_of(*model, where), declared, where);
+}
+
+std::shared_ptr<const Tokenizer> make_byte_level_bpe(const json& file, const BpeLists& lists,
+                                                     const DeclaredTokens& declared, std::string_view where) {
+  const auto model = file.find("model");
+  if (model == file.end() || !model->is_object()) throw base::UserError("{} has no object 'model'.", where);
   refuse_affix(*model, "continuing_subword_prefix", where);
   refuse_affix(*model, "end_of_word_suffix", where);
 
   ByteLevelBpeParts parts;
   parts.added = read_added_tokens(file, where);
-  const PieceTable ids = read_vocabulary(*model, parts, where);
-  read_merges(*model, ids, parts, where);
-  read_byte_tokens(ids, flag_in(*model, "byte_fallback"), parts);
+  read_vocabulary(lists, parts);
+  read_merges(lists, parts, where);
+  read_byte_tokens(lists.ids, flag_in(*model, "byte_fallback"), parts);
   parts.ignore_merges = flag_in(*model, "ignore_merges");
   parts.fuse_unknown = flag_in(*model, "fuse_unk");
   const auto find = [&](const std::string& spelling) -> std::optional<TokenId> {
     if (auto added = parts.added.find(spelling)) return added;
-    const TokenId found = ids.find(spelling);
+    const TokenId found = lists.ids.find(spelling);
     return found == kNoToken ? std::nullopt : std::optional(found);
   };
   if (const auto unknown = model->find("unk_token"); unknown != model->end() && unknown->is_string()) {

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json_nesting.h"
+#include "text/bpe_lists.h"
 #include "text/gguf_vocabulary.h"
 #include "text/tokenizer_factories.h"
 #include "weights/gguf.h"
@@ -20,9 +21,13 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kLargestFile = std::uint64_t{512} << 20;  // the largest known tokenizer.json has 35 MB
 
-json read_json(const fs::path& path) {
-  const std::string text = base::read_file(path, kLargestFile);
+std::string read_json_text(const fs::path& path) {
+  std::string text = base::read_file(path, kLargestFile);
   base::require_shallow_json(text, path.string());
+  return text;
+}
+
+json parse_json(const std::string& text, const fs::path& path) {
   try {
     return json::parse(text);
   } catch (const json::parse_error& error) {
@@ -31,6 +36,8 @@ json read_json(const fs::path& path) {
     throw base::UserError("{} holds a number that is too large for JSON's usual range.", path.string());
   }
 }
+
+json read_json(const fs::path& path) { return parse_json(read_json_text(path), path); }
 
 /// A special token is written as its spelling or as an object that holds it.
 std::optional<std::string> spelling_of(const json& file, const char* key) {
@@ -71,22 +78,38 @@ bool names_byte_level(const json& part) {
   return false;
 }
 
+bool is_byte_level(const json& file) {
+  return names_byte_level(file.value("pre_tokenizer", json())) || names_byte_level(file.value("decoder", json()));
+}
+
+/// Empty when the file does not tell; older ones of BPE have no type.
+std::string model_type(const json& model) {
+  const auto named = model.find("type");
+  const auto type = named != model.end() && named->is_string() ? named->get<std::string>() : "";
+  return type.empty() && model.contains("merges") ? "BPE" : type;
+}
+
+/// The largest files, of byte-level BPE, in the fast way; nothing where that does not apply.
+std::shared_ptr<const Tokenizer> load_large_json(const std::string& text, const fs::path& path) {
+  const auto split = SplitTokenizerJson::parse(text);
+  if (!split || model_type(split->rest()["model"]) != "BPE" || !is_byte_level(split->rest())) return nullptr;
+  const auto lists = split->lists();
+  if (!lists) return nullptr;
+  return make_byte_level_bpe(split->rest(), *lists, read_declared_tokens(path.parent_path()), path.string());
+}
+
 std::shared_ptr<const Tokenizer> load_json(const fs::path& path) {
   const std::string where = path.string();
-  const json file = read_json(path);
+  const std::string text = read_json_text(path);
+  if (auto tokenizer = load_large_json(text, path)) return tokenizer;
+  const json file = parse_json(text, path);
   if (!file.is_object() || !file.contains("model") || !file["model"].is_object()) {
     throw base::UserError("{} has no object 'model'. Is it a tokenizer.json of Hugging Face tokenizers?", where);
   }
-  const json& model = file["model"];
-  std::string type;
-  if (const auto named = model.find("type"); named != model.end() && named->is_string())
-    type = named->get<std::string>();
-  if (type.empty() && model.contains("merges")) type = "BPE";
+  const std::string type = model_type(file["model"]);
   const DeclaredTokens declared = read_declared_tokens(path.parent_path());
   if (type == "BPE") {
-    const bool byte_level =
-        names_byte_level(file.value("pre_tokenizer", json())) || names_byte_level(file.value("decoder", json()));
-    return byte_level ? make_byte_level_bpe(file, declared, where) : make_sentencepiece_bpe(file, declared, where);
+    return is_byte_level(file) ? make_byte_level_bpe(file, declared, where) : make_sentencepiece_bpe(file, declared, where);
   }
   if (type == "WordPiece") return make_wordpiece(file, declared, where);
   throw base::UserError("{}: the model type '{}' is not supported; BPE and WordPiece are.", where, type);

@@ -12,6 +12,8 @@
 
 namespace drover::text {
 
+struct BpeLists;
+
 /// What `tokenizer_config.json` (or `special_tokens_map.json`) beside a tokenizer declares, by spelling.
 struct DeclaredTokens {
   std::optional<std::string> bos, eos, unknown, padding;
@@ -22,6 +24,9 @@ struct DeclaredTokens {
 
 /// Byte-level BPE: `model.type` BPE with a ByteLevel pre-tokenizer or decoder.
 std::shared_ptr<const Tokenizer> make_byte_level_bpe(const nlohmann::json& tokenizer_json,
+                                                     const DeclaredTokens& declared, std::string_view where);
+/// The same with its long lists apart: those of `tokenizer_json` are not looked at.
+std::shared_ptr<const Tokenizer> make_byte_level_bpe(const nlohmann::json& tokenizer_json, const BpeLists& lists,
                                                      const DeclaredTokens& declared, std::string_view where);
 std::shared_ptr<const Tokenizer> make_byte_level_bpe(const GgufVocabulary& vocabulary);
 /// Meta's tokenizer.model of Llama 3: lines "base64(bytes) rank".
