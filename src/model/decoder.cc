@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "model/attention.h"
+#include "model/cuda/device_attention.h"
+#include "model/cuda/kernels_of_device.h"
 #include "model/head_log_probs.h"
 #include "model/heads.h"
 #include "model/packed/float_product.h"
@@ -205,6 +207,13 @@ Tensor Decoder::hidden(const TokenRow& row, AttentionPath path) const {
   if (path == AttentionPath::kBlocks && device().is_cpu() && !windowed) {
     return hidden_with(row.tokens, row.positions,
                        [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend_blocks(q, k, v, blocks); });
+  }
+  const DeviceKernels* kernels = kernels_of(device());
+  if (path == AttentionPath::kBlocks && kernels != nullptr && heads_fit_kernels(config_)) {
+    const std::int64_t window = windowed ? config_.sliding_window : 0;
+    const auto planned = make_device_row(visible_pieces(row, window), row.num_tokens(), window, config_.num_heads / config_.num_kv_heads, dtype(), device(), *kernels);
+    return hidden_with(row.tokens, row.positions,
+                       [&](std::size_t, const Tensor& q, const Tensor& k, const Tensor& v) { return attend_on_device(q, k, v, planned); });
   }
   Tensor mask = mask_of(blocks, row.num_tokens(), row.num_tokens());
   if (windowed) {

@@ -30,7 +30,8 @@ NamedShapes parameter_shapes(const DecoderConfig& config);
 
 /// How attention over a row is computed; both give the same numbers.
 enum class AttentionPath {
-  kBlocks,  ///< one flash kernel call for each query run and ancestor, merged by log-sum-exp; where there is no such kernel, kDense
+  kBlocks,  ///< flash attention over what is visible: on the CPU one kernel call for each query run and ancestor, merged by log-sum-exp; on a
+            ///< GPU own kernels (cuda/device_attention.h) where they are built in and the heads fit, else LibTorch's under a mask
   kDense,   ///< scores of all pairs under a mask: the plainly right reference, quadratic in the row's length
 };
 

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "model/attention.h"
+#include "model/cuda/device_decoder.h"
+#include "model/cuda/kernels_of_device.h"
 #include "model/decoder.h"
 #include "model/threads.h"
 
@@ -126,6 +128,8 @@ class PagedDecoder final : public engine::PagedModel {
 }  // namespace
 
 std::unique_ptr<engine::PagedModel> make_paged_decoder(const std::shared_ptr<const Decoder>& decoder) {
+  const DeviceKernels* kernels = kernels_of(decoder->device());
+  if (kernels != nullptr && heads_fit_kernels(decoder->config())) return make_device_decoder(decoder, *kernels);
   return std::make_unique<PagedDecoder>(decoder);
 }
 
