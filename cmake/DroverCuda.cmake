@@ -22,12 +22,14 @@ if(NOT CMAKE_CUDA_HOST_COMPILER)
   set(CMAKE_CUDA_HOST_COMPILER g++)
 endif()
 enable_language(CUDA)
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # nvcc speaks it since 12.0, which CMake 3.25 does not know
+endif()
 find_package(CUDAToolkit REQUIRED)
 
 add_library(drover_cuda_kernels OBJECT ${CMAKE_SOURCE_DIR}/src/model/cuda/attention_forward.cu ${CMAKE_SOURCE_DIR}/src/model/cuda/attention_backward.cu
             ${CMAKE_SOURCE_DIR}/src/model/cuda/decode_step.cu ${CMAKE_SOURCE_DIR}/src/model/cuda/device_kernels.cu)
 target_include_directories(drover_cuda_kernels PRIVATE "${CMAKE_SOURCE_DIR}/src")
-set_target_properties(drover_cuda_kernels PROPERTIES CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
 target_compile_options(drover_cuda_kernels PRIVATE "-Xcompiler=-Wall,-Wextra")
 if(DROVER_WARNINGS_AS_ERRORS)
   target_compile_options(drover_cuda_kernels PRIVATE "-Werror=all-warnings")
