@@ -1,10 +1,15 @@
 #include "train/checkpoint.h"
 
-#include <charconv>
-#include <span>
-#include <utility>
-#include <vector>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/content_hash.h"
 #include "base/error.h"
 #include "base/shown_name.h"
 #include "weights/safetensors.h"
@@ -13,7 +18,8 @@
 namespace drover::train {
 namespace {
 
-constexpr const char* kFormat = "drover training checkpoint 1";
+constexpr const char* kFormat = "drover training checkpoint 2";
+constexpr std::string_view kPrefix = "step_", kSuffix = ".safetensors";
 
 struct NamedState {
   std::string name;
@@ -21,13 +27,15 @@ struct NamedState {
 };
 
 /// Every tensor of the state, under the name that it has in the file.
-std::vector<NamedState> tensors_of(const Learner::State& state) {
+std::vector<NamedState> tensors_of(const Learner::State& state, const RunNotes& notes) {
   std::vector<NamedState> tensors;
   for (std::size_t i = 0; i < state.masters.size(); ++i) {
     tensors.push_back({"weight/" + state.masters[i].first, state.masters[i].second});
     tensors.push_back({"first_moment/" + state.first_moments[i].first, state.first_moments[i].second});
     tensors.push_back({"second_moment/" + state.second_moments[i].first, state.second_moments[i].second});
   }
+  if (notes.objective.defined()) tensors.push_back({"objective", notes.objective});
+  tensors.push_back({"losses", at::tensor(notes.losses, at::kDouble)});
   return tensors;
 }
 
@@ -35,12 +43,58 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()};
 }
 
+at::Tensor on_cpu(const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
+
+/// Names the bytes of all tensors.
+class StateHasher {
+ public:
+  void add(const std::string& name, std::span<const std::byte> bytes) {
+    parts_.emplace_back(name, base::content_hash(bytes));
+  }
+  std::string hex() {
+    std::sort(parts_.begin(), parts_.end());
+    base::FieldHasher hasher;
+    for (const auto& [name, hash] : parts_) hasher.add(name).add(hash);
+    return hasher.finish().hex();
+  }
+
+ private:
+  std::vector<std::pair<std::string, base::ContentHash>> parts_;
+};
+
+std::string content_of(const weights::SafetensorsFile& file) {
+  StateHasher hasher;
+  for (const auto& view : file.tensors()) hasher.add(view.name, view.bytes);
+  return hasher.hex();
+}
+
 std::string metadata_at(const weights::SafetensorsFile& file, const std::string& key) {
   const auto found = file.metadata().find(key);
   return found == file.metadata().end() ? std::string() : found->second;
 }
 
-/// The stored tensors of one kind, over the bytes of the file.
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t number = -1;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+/// The number of steps that a checkpoint's file name says.
+std::optional<std::int64_t> steps_in(const std::filesystem::path& path) {
+  const auto name = path.filename().string();
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  return whole_number(std::string_view(name).substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()));
+}
+
+/// A tensor over the bytes of the file, which must be one of this type and shape.
+at::Tensor stored_tensor(const weights::TensorView& stored, weights::ElementType type, at::ScalarType as) {
+  DROVER_CHECK(stored.type == type, "The tensor {} has the type that is read", stored.name);
+  auto* bytes = const_cast<std::byte*>(stored.bytes.data());  // only read
+  return at::from_blob(bytes, stored.shape, as);
+}
+
+/// The stored tensors of one kind.
 model::NamedTensors stored_tensors(const weights::SafetensorsFile& file, const std::string& kind, const model::NamedTensors& like,
                                    const std::filesystem::path& path) {
   model::NamedTensors tensors;
@@ -49,15 +103,24 @@ model::NamedTensors stored_tensors(const weights::SafetensorsFile& file, const s
     if (stored.type != weights::ElementType::kF32 || at::IntArrayRef(stored.shape) != tensor.sizes()) {
       throw base::UserError("{}: {} does not fit the model that is trained. Remove the checkpoint to begin anew.", path.string(), stored.name);
     }
-    auto* bytes = const_cast<std::byte*>(stored.bytes.data());  // only read
-    tensors.emplace_back(name, at::from_blob(bytes, stored.shape, at::kFloat));
+    tensors.emplace_back(name, stored_tensor(stored, weights::ElementType::kF32, at::kFloat));
   }
   return tensors;
 }
 
-}  // namespace
+RunNotes stored_notes(const weights::SafetensorsFile& file) {
+  RunNotes notes;
+  if (const auto* objective = file.find("objective"); objective != nullptr && objective->type == weights::ElementType::kF32) {
+    notes.objective = stored_tensor(*objective, weights::ElementType::kF32, at::kFloat).clone().view({-1});
+  }
+  if (const auto* losses = file.find("losses"); losses != nullptr && losses->type == weights::ElementType::kF64) {
+    const auto values = stored_tensor(*losses, weights::ElementType::kF64, at::kDouble).clone();
+    notes.losses.assign(values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel());
+  }
+  return notes;
+}
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key) : path_(folder / "checkpoint.safetensors"), key_(std::move(key)) {
+void make_folder(const std::filesystem::path& folder) {
   std::error_code fault;
   if (std::filesystem::exists(folder, fault) && !std::filesystem::is_directory(folder, fault)) {
     throw base::UserError("{} is a file, so no checkpoints can be kept in it. Give a folder.", folder.string());
@@ -66,40 +129,94 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key) : p
   if (fault) throw base::SurroundingsError("The folder {} cannot be made for checkpoints: {}.", folder.string(), fault.message());
 }
 
-void Checkpoint::save(const Learner::State& state) const {
-  const auto tensors = tensors_of(state);
-  std::vector<weights::TensorView> views;
-  for (const auto& [name, tensor] : tensors) {
-    views.push_back({.name = name, .type = weights::ElementType::kF32, .shape = tensor.sizes().vec(), .bytes = {}});
+}  // namespace
+
+Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key, std::int64_t keep)
+    : folder_(folder), key_(std::move(key)), keep_(keep) {
+  make_folder(folder);
+  lock_.emplace(folder);
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    std::error_code ignored;
+    if (name.starts_with(kPrefix) && name.ends_with(".tmp")) std::filesystem::remove(entry.path(), ignored);
   }
-  at::Tensor current;  // keeps the bytes that are being written alive
-  const auto bytes = [&](std::size_t index) {
-    current = tensors[index].tensor.detach().to(at::kCPU).contiguous();
-    return bytes_of(current);
-  };
-  weights::write_safetensors(path_, views, {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(state.num_steps)}}, bytes);
 }
 
-bool Checkpoint::restore(Learner& learner) const {
-  if (!std::filesystem::exists(path_)) return false;
-  const auto file = weights::SafetensorsFile::open(path_);
+std::vector<std::filesystem::path> Checkpoint::newest_first() const {
+  std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (const auto steps = steps_in(entry.path())) found.emplace_back(-*steps, entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::filesystem::path> paths;
+  for (auto& [steps, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+void Checkpoint::save(const Learner::State& state, const RunNotes& notes) const {
+  const auto tensors = tensors_of(state, notes);
+  std::vector<weights::TensorView> views;
+  StateHasher hasher;
+  for (const auto& [name, tensor] : tensors) {
+    const auto type = tensor.scalar_type() == at::kDouble ? weights::ElementType::kF64 : weights::ElementType::kF32;
+    views.push_back({.name = name, .type = type, .shape = tensor.sizes().vec(), .bytes = {}});
+    const auto values = on_cpu(tensor);
+    hasher.add(name, bytes_of(values));
+  }
+  const auto content = hasher.hex();
+  at::Tensor current;  // keeps the bytes that are being written alive
+  const auto bytes = [&](std::size_t index) {
+    current = on_cpu(tensors[index].tensor);
+    return bytes_of(current);
+  };
+  const auto path = folder_ / fmt::format("{}{:08}{}", kPrefix, state.num_steps, kSuffix);
+  weights::write_safetensors(path, views,
+                             {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(state.num_steps)}, {"content", content}}, bytes);
+  if (content_of(weights::SafetensorsFile::open(path)) != content) {
+    throw base::SurroundingsError("{} reads back other bytes than were written: the disk or its driver is at fault. Earlier checkpoints are kept.",
+                                  path.string());
+  }
+  const auto paths = newest_first();
+  for (std::size_t i = static_cast<std::size_t>(keep_); i < paths.size(); ++i) {
+    std::error_code ignored;
+    std::filesystem::remove(paths[i], ignored);
+  }
+}
+
+RunNotes Checkpoint::restore_from(const std::filesystem::path& path, Learner& learner) const {
+  const auto file = weights::SafetensorsFile::open(path);
   if (metadata_at(file, "format") != kFormat || metadata_at(file, "run") != key_) {
     throw base::UserError("{} belongs to a run with other rows, options or start model. Give another folder, or remove it to begin anew.",
-                          path_.string());
+                          path.string());
   }
   const auto text = metadata_at(file, "steps");
-  std::int64_t steps = -1;
-  const auto end = text.data() + text.size();
-  if (const auto read = std::from_chars(text.data(), end, steps); read.ec != std::errc() || read.ptr != end || steps < 0) {
-    throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path_.string(), base::shown_name(text));
+  const auto steps = whole_number(text);
+  if (!steps) {
+    throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path.string(), base::shown_name(text));
   }
-
   const auto own = learner.state();
-  learner.restore({.masters = stored_tensors(file, "weight", own.masters, path_),
-                   .first_moments = stored_tensors(file, "first_moment", own.first_moments, path_),
-                   .second_moments = stored_tensors(file, "second_moment", own.second_moments, path_),
-                   .num_steps = steps});
-  return true;
+  auto notes = stored_notes(file);
+  learner.restore({.masters = stored_tensors(file, "weight", own.masters, path),
+                   .first_moments = stored_tensors(file, "first_moment", own.first_moments, path),
+                   .second_moments = stored_tensors(file, "second_moment", own.second_moments, path),
+                   .num_steps = *steps});
+  return notes;
+}
+
+std::optional<RunNotes> Checkpoint::restore(Learner& learner) const {
+  const auto paths = newest_first();
+  if (paths.empty()) return std::nullopt;
+  // A file whose bytes are not those that were written counts as if it were not there; an older one may be whole.
+  for (const auto& path : paths) {
+    try {
+      const auto file = weights::SafetensorsFile::open(path);
+      if (metadata_at(file, "content") != content_of(file)) continue;
+    } catch (const base::UserError&) {
+      continue;
+    }
+    return restore_from(path, learner);
+  }
+  throw base::UserError("{} is damaged and there is no other checkpoint. Remove it to begin anew.", paths.front().string());
 }
 
 }  // namespace drover::train

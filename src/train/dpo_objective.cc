@@ -1,8 +1,12 @@
+#include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "train/losses.h"
 #include "train/objective.h"
+#include "train/reference_cache.h"
 
 namespace drover::train {
 namespace {
@@ -27,7 +31,8 @@ PairValues as_pairs(const at::Tensor& by_response) { return {by_response.select(
 
 class DpoObjective final : public Objective {
  public:
-  DpoObjective(std::span<const DpoRow> rows, const DpoOptions& options) : rows_(rows), options_(options) {
+  DpoObjective(std::span<const DpoRow> rows, const DpoOptions& options, std::string reference)
+      : rows_(rows), options_(options), reference_name_(std::move(reference)) {
     for (std::size_t i = 0; i < rows.size(); ++i) check(rows[i], i + 1);
   }
 
@@ -35,21 +40,40 @@ class DpoObjective final : public Objective {
   const model::TokenRow& tree(std::int64_t index) const override { return row(index).row; }
 
   void add_to_key(base::FieldHasher& key) const override {
-    key.add("dpo").add(fmt::format("{} {} {} {} {} {}", options_.beta, options_.nll_weight, options_.nll_average == NllAverage::kPerToken,
-                                   options_.label_smoothing, options_.positive_weight, options_.length_normalised));
+    key.add("dpo").add(fmt::format("{} {} {} {} {} {} {}", options_.beta, options_.nll_weight, options_.nll_average == NllAverage::kPerToken,
+                                   options_.label_smoothing, options_.positive_weight, options_.length_normalised, options_.loss == DpoLoss::kIpo));
     for (const auto& made : rows_) {
       key.add(base::content_hash(std::as_bytes(std::span(made.preference)))).add(base::content_hash(std::as_bytes(std::span(made.likelihood))));
     }
   }
 
-  // Pair by pair, so that what the reference says does not depend on how the rows are packed later.
   void prepare(const Learner& start) override {
+    reference_.assign(rows_.size(), {});
+    std::optional<ReferenceCache> cache;
+    if (!options_.reference_cache.empty()) cache.emplace(options_.reference_cache, reference_name_);
+    std::vector<std::int64_t> unknown;
     for (std::int64_t index = 0; index < num_trees(); ++index) {
-      const auto masks = masks_of({&index, 1});
-      const auto log_probs = start.outputs(tree(index));
-      const auto sums = sum_by_response(log_probs * float_tensor(masks.preference, log_probs), tree(index), 1).to(at::kCPU);
-      reference_.push_back({sums[0][0].item<float>(), sums[0][1].item<float>()});
+      const auto known = cache ? cache->find(name_of(row(index))) : std::nullopt;
+      if (known) {
+        reference_[static_cast<std::size_t>(index)] = *known;
+      } else {
+        unknown.push_back(index);
+      }
     }
+    ask(start, unknown, cache ? &*cache : nullptr);
+  }
+
+  at::Tensor state() const override {
+    std::vector<float> values;
+    for (const auto& [chosen, rejected] : reference_) values.insert(values.end(), {chosen, rejected});
+    return at::tensor(values, at::kFloat);
+  }
+
+  void restore(const at::Tensor& state) override {
+    if (state.numel() != 2 * num_trees()) throw base::UserError("The checkpoint holds reference log-probabilities of other pairs. Remove it to begin anew.");
+    reference_.clear();
+    const float* values = state.const_data_ptr<float>();
+    for (std::size_t i = 0; i < rows_.size(); ++i) reference_.push_back({values[2 * i], values[2 * i + 1]});
   }
 
   void begin_step(std::span<const std::int64_t> trees) override {
@@ -70,7 +94,7 @@ class DpoObjective final : public Objective {
     const auto reference = reference_of(trees, log_probs);
     auto loss = dpo_losses(policy, reference, lengths, options_).sum() / num_pairs_;
     const auto nll = likelihood_loss(log_probs, float_tensor(masks.likelihood, log_probs), packed, pairs);
-    measure(policy, dpo_margins(policy, reference, lengths, options_), nll);
+    measure(policy, reference, dpo_margins(policy, reference, lengths, options_), nll);
     return options_.nll_weight == 0.0 ? loss : loss + options_.nll_weight * nll;
   }
 
@@ -79,16 +103,46 @@ class DpoObjective final : public Objective {
             {"rejected_log_prob", sums_.rejected / num_pairs_},
             {"margin", sums_.margin / num_pairs_},
             {"accuracy", sums_.right / num_pairs_},
-            {"nll", sums_.nll}};
+            {"nll", sums_.nll},
+            {"kl", sums_.kl / (2.0 * num_pairs_)}};
   }
 
  private:
   struct Sums {
-    double chosen = 0, rejected = 0, margin = 0, right = 0, nll = 0;
+    double chosen = 0, rejected = 0, margin = 0, right = 0, nll = 0, kl = 0;
   };
-  struct Reference {
-    float chosen = 0, rejected = 0;
-  };
+
+  /// Fills in what the reference says of these pairs, packed like those of a step, a few hundred at a time.
+  void ask(const Learner& start, const std::vector<std::int64_t>& pairs, ReferenceCache* cache) {
+    constexpr std::size_t kAtOnce = 256;
+    for (std::size_t begin = 0; begin < pairs.size(); begin += kAtOnce) {
+      const auto some = std::span(pairs).subspan(begin, std::min(kAtOnce, pairs.size() - begin));
+      std::vector<model::TokenRow> trees;
+      for (const auto index : some) trees.push_back(tree(index));
+      const auto packed = model::pack(trees, options_.train.packed_tokens);
+      std::size_t done = begin;
+      for (std::size_t r = 0; r < packed.rows.size(); ++r) {
+        std::vector<std::int64_t> members;
+        for (const auto place : packed.origin[r]) members.push_back(some[static_cast<std::size_t>(place)]);
+        const auto count = static_cast<std::int64_t>(members.size());
+        const auto log_probs = start.outputs(packed.rows[r]);
+        const auto preferred = float_tensor(masks_of(members).preference, log_probs);
+        const auto sums = sum_by_response(log_probs * preferred, packed.rows[r], count).to(at::kCPU).contiguous();
+        const float* sum = sums.const_data_ptr<float>();
+        for (std::size_t i = 0; i < members.size(); ++i) {
+          const ReferenceLogProbs values{sum[2 * i], sum[2 * i + 1]};
+          reference_[static_cast<std::size_t>(members[i])] = values;
+          if (cache != nullptr) cache->add(name_of(row(members[i])), values);
+        }
+        done += members.size();
+        if (options_.train.on_progress) {
+          options_.train.on_progress({.what = "reference", .done = static_cast<std::int64_t>(done),
+                                      .total = static_cast<std::int64_t>(pairs.size()), .unit = "pairs"});
+        }
+      }
+      if (cache != nullptr) cache->save();
+    }
+  }
 
   static void check(const DpoRow& made, std::size_t number) {
     DROVER_CHECK(made.preference.size() == made.row.learned.size() && made.likelihood.size() == made.row.learned.size(),
@@ -135,17 +189,19 @@ class DpoObjective final : public Objective {
     return -(sums / counts).sum() / num_pairs_;
   }
 
-  void measure(const PairValues& policy, const at::Tensor& margins, const at::Tensor& nll) {
+  void measure(const PairValues& policy, const PairValues& reference, const at::Tensor& margins, const at::Tensor& nll) {
     sums_.chosen += policy.chosen.sum().item<double>();
     sums_.rejected += policy.rejected.sum().item<double>();
     sums_.margin += margins.sum().item<double>();
     sums_.right += margins.gt(0).sum().item<double>();
     sums_.nll += nll.item<double>();
+    sums_.kl += ((reference.chosen - policy.chosen).sum() + (reference.rejected - policy.rejected).sum()).item<double>();
   }
 
   std::span<const DpoRow> rows_;
   const DpoOptions& options_;
-  std::vector<Reference> reference_;
+  std::string reference_name_;
+  std::vector<ReferenceLogProbs> reference_;
   double num_pairs_ = 0.0;
   double chosen_tokens_ = 0.0;
   Sums sums_;
@@ -153,8 +209,8 @@ class DpoObjective final : public Objective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options) {
-  return std::make_unique<DpoObjective>(rows, options);
+std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options, std::string reference) {
+  return std::make_unique<DpoObjective>(rows, options, std::move(reference));
 }
 
 }  // namespace drover::train

@@ -136,6 +136,21 @@ DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& prefer
   return made;
 }
 
+std::vector<DpoRow> dpo_rows(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options) {
+  std::vector<DpoRow> rows;
+  for (std::size_t better = 0; better < preference.responses.size(); ++better) {
+    for (std::size_t worse = better + 1; worse < preference.responses.size(); ++worse) {
+      chat::PreferenceRow pair;
+      pair.prompt = preference.prompt;
+      pair.responses = {preference.responses[better], preference.responses[worse]};
+      const auto first = preference.levels.begin() + static_cast<std::ptrdiff_t>(better);
+      pair.levels = {*std::max_element(first, preference.levels.begin() + static_cast<std::ptrdiff_t>(worse))};
+      rows.push_back(dpo_row(format, pair, options));
+    }
+  }
+  return rows;
+}
+
 std::vector<TokenRow> document_rows(std::span<const text::TokenId> document, const RowOptions& options) {
   options.validate();
   const auto size = static_cast<std::size_t>(options.max_tokens);

@@ -59,6 +59,9 @@ struct DpoRowOptions {
 /// Pairs the best response with the worst one. Refused as `reward_row` says, and when a response has no token that counts.
 DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
 
+/// One row for every ordered pair of responses: (edited, chosen), (edited, rejected), (chosen, rejected).
+std::vector<DpoRow> dpo_rows(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
+
 /// A plain document cut into pieces of at most `max_tokens`; each learns all its tokens but the first. A piece of one token is left out.
 std::vector<model::TokenRow> document_rows(std::span<const text::TokenId> document, const RowOptions& options = {});
 

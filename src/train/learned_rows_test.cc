@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "chat/byte_tokenizer_test.h"
+#include "train/reward_facts.h"
+#include "train/reward_layout.h"
 
 namespace drover::train {
 namespace {
@@ -148,6 +152,67 @@ TEST_F(LearnedRows, RewardRowsScoreEachResponseAtItsTerminator) {
     EXPECT_EQ(row.segments[i + 1].parent, 0);
     EXPECT_EQ(row.learned[i].position, row.segments[i + 1].end - 1);
     EXPECT_EQ(row.learned[i].response, static_cast<std::int32_t>(i));
+  }
+}
+
+TEST_F(LearnedRows, ACausalRewardRowIsOneSequenceOfShuffledResponses) {
+  const auto tree = reward_row(*format_, preference({"best", "mid", "worst!"}));
+  std::set<std::string> orders;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const auto row = lay_out(tree, RewardLayout::kCausal, seed);
+    row.validate();
+    ASSERT_EQ(row.segments.size(), 1U);
+    EXPECT_EQ(row.num_tokens(), tree.num_tokens());
+    EXPECT_EQ(row.positions.back(), row.num_tokens() - 1);
+    const auto begin = static_cast<std::size_t>(tree.segments[0].end);
+    orders.insert(spell(std::span(row.tokens).subspan(begin)));
+    const char* endings[] = {"best<|im_end|>", "mid<|im_end|>", "worst!<|im_end|>"};
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto end = static_cast<std::size_t>(row.learned[i].position) + 1;
+      EXPECT_THAT(spell(std::span(row.tokens).first(end)), testing::EndsWith(endings[i])) << "still best first";
+    }
+  }
+  EXPECT_EQ(orders.size(), 6U) << "every order comes up";
+  EXPECT_EQ(lay_out(tree, RewardLayout::kCausal, 7).tokens, lay_out(tree, RewardLayout::kCausal, 7).tokens);
+}
+
+TEST_F(LearnedRows, SeparateRewardRowsRepeatThePrompt) {
+  const auto tree = reward_row(*format_, preference({"best", "mid", "worst!"}));
+  const auto row = lay_out(tree, RewardLayout::kSeparate, 0);
+  row.validate();
+  ASSERT_EQ(row.segments.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(row.segments[i].parent, -1);
+    EXPECT_EQ(spell(row, i), spell(tree, 0) + spell(tree, i + 1));
+    EXPECT_EQ(row.learned[i].position, row.segments[i].end - 1);
+  }
+}
+
+TEST_F(LearnedRows, OnlyTheClearPartOfARankingIsKept) {
+  using Level = chat::PreferenceLevel;
+  auto row = preference({"a", "b", "c"});
+  const auto kept = [&](Level first, Level second) -> std::string {
+    row.levels = {first, second};
+    const auto part = clear_part(row, Level::kBetter);
+    if (!part) return "nothing";
+    EXPECT_EQ(part->levels.size() + 1, part->responses.size());
+    std::string text;
+    for (const auto& response : part->responses) text += response.front().content;
+    return text;
+  };
+  EXPECT_EQ(kept(Level::kBetter, Level::kSignificant), "abc");
+  EXPECT_EQ(kept(Level::kBetter, Level::kSlight), "ab");
+  EXPECT_EQ(kept(Level::kMarginal, Level::kBetter), "bc");
+  EXPECT_EQ(kept(Level::kNone, Level::kSlight), "nothing");
+}
+
+TEST_F(LearnedRows, AllOrderedPairsOfARankingAreComparedWhenAsked) {
+  const auto pairs = dpo_rows(*format_, preference({"best", "mid", "worst!"}));
+  ASSERT_EQ(pairs.size(), 3U);
+  const char* expected[][2] = {{"best<|im_end|>", "mid"}, {"best<|im_end|>", "worst!"}, {"mid<|im_end|>", "worst!"}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(learned(pairs[i].row, 0), expected[i][0]);
+    EXPECT_EQ(learned(pairs[i].row, 1), expected[i][1]);
   }
 }
 

@@ -70,6 +70,8 @@ at::Tensor dpo_losses(const PairValues& policy, const PairValues& reference, con
     const auto fall = at::relu(-log_ratio(policy.chosen, reference.chosen, lengths.chosen, options));
     margins = margins - options.beta * options.positive_weight * fall;
   }
+  // `margins` are beta times the difference of log ratios.
+  if (options.loss == DpoLoss::kIpo) return (margins / options.beta - 1.0 / (2.0 * options.beta)).square();
   // -log sigmoid(x) = softplus(-x), which does not overflow.
   const auto as_labelled = at::softplus(-margins);
   if (options.label_smoothing == 0.0) return as_labelled;

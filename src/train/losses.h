@@ -41,7 +41,7 @@ struct PairValues {
 at::Tensor dpo_margins(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options);
 
 /// The preference term of each pair, [pairs]: -log sigmoid(margin) (Rafailov et al. 2023, eq. 7), with label smoothing and DPOP's
-/// penalty when options ask for them. Gradients reach `policy` only.
+/// penalty when options ask for them; or IPO's squared distance. Gradients reach `policy` only.
 at::Tensor dpo_losses(const PairValues& policy, const PairValues& reference, const PairValues& lengths, const DpoOptions& options);
 
 }  // namespace drover::train

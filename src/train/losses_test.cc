@@ -122,6 +122,13 @@ TEST(DpoLoss, LengthNormalisationDividesEachLogRatioByItsTokens) {
   EXPECT_NEAR(losses.item<double>(), minus_log_sigmoid(0.1 * (1.0 / 2 + 2.0 / 4)), 1e-12);
 }
 
+TEST(DpoLoss, IpoIsTheSquaredDistanceOfTheLogRatiosFromHalfOfOneOverBeta) {
+  const auto losses = dpo_losses(pairs({-3}, {-9}), pairs({-4}, {-7}), pairs({1}, {1}), {.beta = 0.2, .loss = DpoLoss::kIpo});
+  EXPECT_NEAR(losses.item<double>(), (3.0 - 2.5) * (3.0 - 2.5), 1e-12);
+  const auto start = dpo_losses(pairs({-3}, {-9}), pairs({-3}, {-9}), pairs({1}, {1}), {.beta = 0.1, .loss = DpoLoss::kIpo});
+  EXPECT_NEAR(start.item<double>(), 25.0, 1e-12) << "1 / (2 beta), squared";
+}
+
 TEST(DpoLoss, GradientEqualsFiniteDifferencesAndReachesThePolicyOnly) {
   const DpoOptions options{.beta = 0.7, .label_smoothing = 0.1, .positive_weight = 0.5};
   const auto policy = [](const at::Tensor& x) { return PairValues{x.slice(0, 0, 2), x.slice(0, 2, 4)}; };

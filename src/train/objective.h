@@ -30,6 +30,11 @@ class Objective {
   /// Once, before the first step, with the weights as they are at the start.
   virtual void prepare(const Learner& start) { static_cast<void>(start); }
 
+  /// What `prepare` found, for checkpoints: float32 of one dimension, or undefined. A run that goes on gives it back in place of
+  /// `prepare`, so that its numbers are the same to the last bit.
+  virtual at::Tensor state() const { return {}; }
+  virtual void restore(const at::Tensor& state) { static_cast<void>(state); }
+
   /// Counts what the whole step divides by, and begins its metrics anew.
   virtual void begin_step(std::span<const std::int64_t> trees) = 0;
 
@@ -47,6 +52,7 @@ std::unique_ptr<Objective> make_reward_objective(std::span<const model::TokenRow
 /// Outcome and stepwise reward models: binary cross entropy over all labels of a step. `name` is the kind of the run.
 std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows);
 std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names);
-std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options);
+/// `reference` names the start model in the cache of reference log-probabilities; not used without such a cache.
+std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options, std::string reference = {});
 
 }  // namespace drover::train

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -13,6 +15,7 @@ class RewardObjective final : public Objective {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (rows[i].learned.size() < 2) throw base::UserError("Row {} has {} responses; a comparison needs two.", i + 1, rows[i].learned.size());
     }
+    DROVER_CHECK(options.facts.empty() || options.facts.size() == rows.size(), "Facts stand for each of the {} rows", rows.size());
   }
 
   std::int64_t num_trees() const override { return static_cast<std::int64_t>(rows_.size()); }
@@ -24,18 +27,22 @@ class RewardObjective final : public Objective {
   void begin_step(std::span<const std::int64_t> trees) override {
     num_rows_ = static_cast<std::int64_t>(trees.size());
     sums_ = {};
+    groups_.clear();
   }
 
   at::Tensor loss(const at::Tensor& outputs, const model::TokenRow&, std::span<const std::int64_t> trees) override {
     std::vector<std::int64_t> responses_per_row;
     for (const auto index : trees) responses_per_row.push_back(static_cast<std::int64_t>(tree(index).learned.size()));
     const auto rewards = outputs.select(1, 0);
-    measure(rewards.detach().to(at::kCPU).contiguous(), responses_per_row);
+    measure(rewards.detach().to(at::kCPU).contiguous(), trees);
     return reward_loss(rewards, responses_per_row, num_rows_, options_.centring);
   }
 
   std::map<std::string, double> metrics() const override {
-    return {{"accuracy", sums_.right / sums_.pairs}, {"margin", sums_.margin / sums_.pairs}, {"reward", sums_.reward / sums_.responses}};
+    std::map<std::string, double> metrics{
+        {"accuracy", sums_.right / sums_.pairs}, {"margin", sums_.margin / sums_.pairs}, {"reward", sums_.reward / sums_.responses}};
+    for (const auto& [name, group] : groups_) metrics["accuracy_" + name] = group.right / group.pairs;
+    return metrics;
   }
 
  private:
@@ -43,14 +50,21 @@ class RewardObjective final : public Objective {
     double pairs = 0, right = 0, margin = 0, responses = 0, reward = 0;
   };
 
-  void measure(const at::Tensor& rewards, const std::vector<std::int64_t>& responses_per_row) {
+  struct Group {
+    double pairs = 0, right = 0;
+  };
+
+  void measure(const at::Tensor& rewards, std::span<const std::int64_t> trees) {
     const float* reward = rewards.const_data_ptr<float>();
-    for (const auto responses : responses_per_row) {
-      for (std::int64_t i = 0; i < responses; ++i) {
-        for (std::int64_t j = i + 1; j < responses; ++j) {
+    for (const auto index : trees) {
+      const auto responses = tree(index).learned.size();
+      for (std::size_t i = 0; i < responses; ++i) {
+        for (std::size_t j = i + 1; j < responses; ++j) {
+          const bool is_right = reward[i] > reward[j];
           sums_.pairs += 1;
-          sums_.right += reward[i] > reward[j] ? 1 : 0;
+          sums_.right += is_right ? 1 : 0;
           sums_.margin += reward[i] - reward[j];
+          if (!options_.facts.empty()) count(options_.facts[static_cast<std::size_t>(index)], i, j, is_right);
         }
         sums_.responses += 1;
         sums_.reward += reward[i];
@@ -59,10 +73,23 @@ class RewardObjective final : public Objective {
     }
   }
 
+  /// Counts the pair in the groups that it belongs to.
+  void count(const RewardFacts& facts, std::size_t better, std::size_t worse, bool is_right) {
+    const auto first = facts.levels.begin() + static_cast<std::ptrdiff_t>(better);
+    const auto level = *std::max_element(first, facts.levels.begin() + static_cast<std::ptrdiff_t>(worse));
+    const double ratio = static_cast<double>(facts.lengths[better]) / static_cast<double>(facts.lengths[worse]);
+    for (const auto name : {chat::name_of(level), std::string_view(ratio > 1.25 ? "longer" : ratio < 0.8 ? "shorter" : "alike")}) {
+      auto& group = groups_[std::string(name)];
+      group.pairs += 1;
+      group.right += is_right ? 1 : 0;
+    }
+  }
+
   std::span<const model::TokenRow> rows_;
   const RewardOptions& options_;
   std::int64_t num_rows_ = 0;
   Sums sums_;
+  std::map<std::string, Group> groups_;  // by level and by length
 };
 
 }  // namespace

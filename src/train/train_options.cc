@@ -60,7 +60,10 @@ void TrainOptions::validate() const {
   check_count("tokens_per_step", tokens_per_step, 0, kMaxTokensPerStep);
   if (tokens_per_step == 0) check_count("rows_per_step", rows_per_step, 1, kMaxRowsPerStep);
   check_count("packed_tokens", packed_tokens, 1);
-  if (!checkpoint_folder.empty()) check_count("checkpoint_every", checkpoint_every, 1);
+  if (!checkpoint_folder.empty()) {
+    check_count("checkpoint_every", checkpoint_every, 1);
+    check_count("keep_checkpoints", keep_checkpoints, 1);
+  }
 }
 
 void RewardOptions::validate() const {
@@ -74,6 +77,10 @@ void DpoOptions::validate() const {
   check_not_negative("nll_weight", nll_weight);
   check_below("label_smoothing", label_smoothing, 0.5);
   check_not_negative("positive_weight", positive_weight);
+  if (loss == DpoLoss::kIpo && (label_smoothing != 0.0 || positive_weight != 0.0)) {
+    throw UserError("label_smoothing = {} and positive_weight = {} belong to the sigmoid loss and do nothing with ipo: leave them at 0.",
+                    label_smoothing, positive_weight);
+  }
 }
 
 }  // namespace drover::train

@@ -2,8 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
+#include "base/progress.h"
 #include "model/model.h"
+#include "train/run_outlook.h"
 #include "train/schedule.h"
 
 namespace drover::train {
@@ -36,6 +39,14 @@ struct TrainOptions {
 
   std::filesystem::path checkpoint_folder = {};  ///< empty: none. A run that finds its own checkpoint there goes on from it
   std::int64_t checkpoint_every = 100;      ///< steps; the last step is always saved
+  std::int64_t keep_checkpoints = 1;        ///< how many of the newest stay
+
+  bool stop_when_lost = true;  ///< end the run when its loss explodes or does not move (LossMonitor)
+
+  // For messages only.
+  std::vector<std::int64_t> row_lines = {};  ///< the line of its file that each row comes from; empty: rows are named by their number
+  OnStart on_start = {};                     ///< hears of the run before its first step; costs one packed row's time
+  base::OnProgress on_progress = {};         ///< hears of the reference pass
 
   void validate() const;
 };

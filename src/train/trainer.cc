@@ -97,7 +97,11 @@ ModelPointer train_classify(const ModelPointer& start, std::span<const LabelledR
 ModelPointer train_dpo(const ModelPointer& start, std::span<const DpoRow> rows, const DpoOptions& options, const OnStep& on_step) {
   options.validate();
   require_language_head(*start, "dpo");
-  const auto objective = make_dpo_objective(rows, options);
+  std::string reference;
+  if (!options.reference_cache.empty()) {
+    reference = fmt::format("{}-{}", start->hash(), options.train.compute_type == model::ComputeType::kFloat32 ? "f32" : "bf16");
+  }
+  const auto objective = make_dpo_objective(rows, options, reference);
   return start->with_decoder(run_training("dpo", start->decoder(), name_for_checkpoints(*start, options.train), *objective, options.train, on_step));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include "model/token_tree.h"
 #include "train/labelled_rows.h"
 #include "train/learned_rows.h"
+#include "train/reward_facts.h"
 #include "train/step_report.h"
 #include "train/train_options.h"
 
@@ -30,6 +32,9 @@ struct RewardOptions {
   TrainOptions train = {};
   double centring = 0.0;        ///< weight of the squared sum of a pair's rewards, which keeps rewards near 0; 0 turns it off
   std::uint64_t head_seed = 0;  ///< what a new reward head is drawn from
+  /// Of each row, for the metrics accuracy_LEVEL, accuracy_longer, accuracy_alike and accuracy_shorter (the better response has more
+  /// than 1.25 times the tokens of the worse one, between that and its inverse, or fewer). Empty: no such metrics.
+  std::vector<RewardFacts> facts = {};
 
   void validate() const;
 };
@@ -64,6 +69,12 @@ enum class NllAverage {
   kPerToken      ///< one mean over all chosen tokens of the step (TRL 1.x)
 };
 
+/// The loss of a pair, given the difference of its log ratios.
+enum class DpoLoss {
+  kSigmoid,  ///< -log sigmoid(beta x difference) (Rafailov et al. 2023)
+  kIpo       ///< (difference - 1 / (2 beta))^2 (Azar et al. 2023, arXiv:2310.12036, eq. 17); TRL's divides log ratios by lengths as well
+};
+
 struct DpoOptions {
   TrainOptions train = {};
   double beta = 0.1;             ///< pull towards the reference policy; > 0 (Llama 3 report, 4.1.4)
@@ -72,6 +83,8 @@ struct DpoOptions {
   double label_smoothing = 0.0;  ///< in [0, 0.5): share of pairs taken to be labelled the wrong way round
   double positive_weight = 0.0;  ///< DPOP's lambda (Pal et al. 2024, arXiv:2402.13228): punishes a falling chosen log-probability; 0 is off
   bool length_normalised = false;  ///< compares mean instead of summed log-probabilities
+  DpoLoss loss = DpoLoss::kSigmoid;
+  std::filesystem::path reference_cache = {};  ///< folder where the reference's log-probabilities are kept; empty: nowhere
 
   void validate() const;
 };

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -19,6 +21,7 @@
 #include "model/scores.h"
 #include "train/learner.h"
 #include "train/objective.h"
+#include "train/reward_layout.h"
 
 namespace drover::train {
 namespace {
@@ -54,6 +57,13 @@ class Trainer : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
   ~Trainer() override { std::filesystem::remove_all(folder_); }
+
+  /// The start model after it learned both sides of the pairs, as one is that sampled them.
+  ModelPointer tuned_on(const std::vector<DpoRow>& rows) const {
+    std::vector<model::TokenRow> both;
+    for (const auto& row : rows) both.push_back(row.row);
+    return train_sft(start_, both, {.learning_rate = 3e-3, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 60, .rows_per_step = 4});
+  }
 
   ModelPointer start_ = tiny_model();
   std::vector<model::TokenRow> sft_rows_;
@@ -305,6 +315,149 @@ TEST_F(Trainer, ACheckpointOfAnotherRunIsRefused) {
   }
 }
 
+TEST_F(Trainer, OldCheckpointsGoWhenNewOnesAreWhole) {
+  auto options = one_step();
+  options.steps = 6;
+  options.checkpoint_folder = folder_;
+  options.checkpoint_every = 1;
+  options.keep_checkpoints = 2;
+  train_sft(start_, sft_rows_, options);
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) names.insert(entry.path().filename().string());
+  EXPECT_THAT(names, testing::ElementsAre("lock", "step_00000005.safetensors", "step_00000006.safetensors"));
+}
+
+TEST_F(Trainer, ADamagedCheckpointIsPassedOverForAnOlderOne) {
+  auto options = one_step();
+  options.steps = 4;
+  options.checkpoint_folder = folder_;
+  options.checkpoint_every = 1;
+  options.keep_checkpoints = 2;
+  const auto expected = train_sft(start_, sft_rows_, options);
+  const auto newest = folder_ / "step_00000004.safetensors";
+  auto bytes = base::read_file(newest);
+  bytes[bytes.size() - 100] ^= 1;
+  base::write_file_atomically(newest, bytes);
+  std::vector<std::int64_t> steps;
+  const auto again = train_sft(start_, sft_rows_, options, [&steps](const StepReport& report) { steps.push_back(report.step); });
+  EXPECT_THAT(steps, testing::ElementsAre(4)) << "from the state after step 3";
+  EXPECT_EQ(again->hash(), expected->hash());
+}
+
+TEST_F(Trainer, TwoRunsOnOneFolderAreRefused) {
+  auto options = one_step();
+  options.checkpoint_folder = folder_;
+  bool refused = false;
+  train_sft(start_, sft_rows_, options, [&](const StepReport&) {
+    try {
+      train_sft(start_, sft_rows_, options);
+    } catch (const base::UserError& error) {
+      refused = true;
+      EXPECT_THAT(error.what(), HasSubstr("Another run is using"));
+    }
+  });
+  EXPECT_TRUE(refused);
+}
+
+TEST_F(Trainer, WhatAKilledRunLeftHalfWrittenIsRemoved) {
+  std::filesystem::create_directories(folder_);
+  base::write_file_atomically(folder_ / "step_00000003.safetensors.123.0.tmp", "half");
+  auto options = one_step();
+  options.checkpoint_folder = folder_;
+  train_sft(start_, sft_rows_, options);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "step_00000003.safetensors.123.0.tmp"));
+}
+
+TEST_F(Trainer, ReferenceLogProbabilitiesAreAskedForOnceAndKept) {
+  DpoOptions options{.train = one_step()};
+  std::int64_t asked = 0;
+  options.train.on_progress = [&asked](const base::Progress& progress) { asked = progress.total; };
+  options.reference_cache = folder_;
+  const auto first = train_dpo(start_, dpo_rows_, options);
+  EXPECT_EQ(asked, 5);
+  asked = 0;
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
+  EXPECT_EQ(asked, 0) << "everything was known";
+  // Another reference has other numbers.
+  train_dpo(first, dpo_rows_, options);
+  EXPECT_EQ(asked, 5);
+  // New pairs are asked about, known ones not.
+  auto rows = dpo_rows_;
+  rows.push_back(rows.front());
+  rows.back().row.tokens[0] = text::TokenId{65};
+  train_dpo(start_, rows, options);
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(Trainer, ADamagedReferenceCacheIsMadeAnew) {
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  const auto first = train_dpo(start_, dpo_rows_, options);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    auto bytes = base::read_file(entry.path());
+    bytes[50] ^= 1;
+    base::write_file_atomically(entry.path(), bytes);
+  }
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
+}
+
+TEST_F(Trainer, RewardMetricsTellLevelsAndLengthsApart) {
+  RewardOptions options{.train = one_step()};
+  for (std::size_t i = 0; i < reward_rows_.size(); ++i) {
+    chat::PreferenceRow preference;
+    preference.levels = {chat::PreferenceLevel::kBetter, chat::PreferenceLevel::kSignificant};
+    options.facts.push_back(reward_facts(reward_rows_[i], preference));
+  }
+  const auto report = first_of([&](const OnStep& on_step) { train_reward(start_, reward_rows_, options, on_step); });
+  const auto plain = first_of([&](const OnStep& on_step) { train_reward(start_, reward_rows_, {.train = one_step()}, on_step); });
+  EXPECT_EQ(report.loss, plain.loss) << "facts are for metrics alone";
+  EXPECT_FALSE(plain.metrics.contains("accuracy_better"));
+  // Of the three pairs of a row one is "better" (first and second); the other two reach over a "significantly better".
+  EXPECT_NEAR(report.metrics.at("accuracy"),
+              (report.metrics.at("accuracy_better") + 2 * report.metrics.at("accuracy_significantly_better")) / 3, 1e-9);
+  EXPECT_TRUE(report.metrics.contains("accuracy_longer"));
+  EXPECT_TRUE(report.metrics.contains("accuracy_shorter"));
+}
+
+TEST_F(Trainer, TreeRowsGiveTheLossAndTheGradientOfSeparateRows) {
+  std::vector<model::TokenRow> separate, causal;
+  for (const auto& row : reward_rows_) {
+    separate.push_back(lay_out(row, RewardLayout::kSeparate, 0));
+    causal.push_back(lay_out(row, RewardLayout::kCausal, 0));
+  }
+  const auto report = [&](const std::vector<model::TokenRow>& rows) {
+    return first_of([&](const OnStep& on_step) { train_reward(start_, rows, {.train = one_step()}, on_step); });
+  };
+  const auto tree = report(reward_rows_), alone = report(separate), together = report(causal);
+  EXPECT_NEAR(tree.loss, alone.loss, 1e-5);
+  EXPECT_NEAR(tree.grad_norm, alone.grad_norm, 1e-4 * alone.grad_norm);
+  EXPECT_GT(std::abs(together.loss - alone.loss), 1e-6) << "responses that see each other are an approximation";
+}
+
+TEST_F(Trainer, DpoWithoutALikelihoodTermPushesTheChosenResponseDownAndWithOneItDoesNot) {
+  // Pairs of small edit distance: what both share behind the difference is pushed down with the rejected one (Pal et al. 2024).
+  const auto format = chat::make_chat_format("chatml", start_->shared_tokenizer());
+  std::vector<DpoRow> rows;
+  for (const char* ending : {" apples and pears", " roads to Rome", " more days of rain", " words for snow"}) {
+    chat::PreferenceRow preference;
+    preference.prompt.messages.push_back({.sender = chat::Sender::kUser, .content = "how many?"});
+    for (const char* number : {"7", "8"}) {
+      preference.responses.push_back({{.sender = chat::Sender::kAssistant, .content = std::string(number) + ending}});
+    }
+    preference.levels.assign(1, chat::PreferenceLevel::kBetter);
+    rows.push_back(dpo_row(*format, preference));
+  }
+  const auto chosen_change = [&](double nll_weight) {
+    std::vector<double> chosen;
+    DpoOptions options{.train = {.learning_rate = 1e-3, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 40, .rows_per_step = 4},
+                       .beta = 0.1, .nll_weight = nll_weight};
+    train_dpo(tuned_on(rows), rows, options, [&chosen](const StepReport& report) { chosen.push_back(report.metrics.at("chosen_log_prob")); });
+    return chosen.back() - chosen.front();
+  };
+  EXPECT_LT(chosen_change(0.0), 0.0);
+  EXPECT_GE(chosen_change(0.2), 0.0);
+}
+
 TEST_F(Trainer, AFileWhereTheCheckpointsShouldGoIsRefused) {
   base::write_file_atomically(folder_, "not a folder");
   auto options = one_step();
@@ -316,7 +469,7 @@ TEST_F(Trainer, ACheckpointWhoseNumberOfStepsIsNoNumberIsRefused) {
   auto options = one_step();
   options.checkpoint_folder = folder_;
   train_sft(start_, sft_rows_, options);
-  const auto path = folder_ / "checkpoint.safetensors";
+  const auto path = folder_ / "step_00000001.safetensors";
   auto bytes = base::read_file(path);
   const std::string steps = R"("steps":"1")";
   const auto at = bytes.find(steps);
@@ -370,7 +523,7 @@ TEST_F(Trainer, RefusesRowsThatDoNotFitTheModel) {
 
 TEST_F(Trainer, ALossThatIsNotFiniteStopsTheRunWithItsStep) {
   auto parameters = start_->decoder().parameters();
-  for (auto& [name, tensor] : parameters) tensor = tensor.clone().fill_(std::nan(""));
+  for (auto& [name, tensor] : parameters) tensor = tensor.clone().fill_(1e30);
   const auto broken = start_->with_decoder(std::make_shared<const model::Decoder>(start_->config(), parameters));
   try {
     train_sft(broken, sft_rows_, one_step());
@@ -378,6 +531,64 @@ TEST_F(Trainer, ALossThatIsNotFiniteStopsTheRunWithItsStep) {
   } catch (const base::UserError& error) {
     EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("sft step 1: the loss is"), HasSubstr("nan")));
   }
+}
+
+TEST_F(Trainer, AStartModelWithWeightsThatAreNoNumbersIsRefused) {
+  auto parameters = start_->decoder().parameters();
+  parameters[3].second = parameters[3].second.clone();
+  parameters[3].second.view({-1})[5] = std::nan("");
+  const auto broken = start_->with_decoder(std::make_shared<const model::Decoder>(start_->config(), parameters));
+  try {
+    train_sft(broken, sft_rows_, one_step());
+    FAIL() << "the run began";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr(parameters[3].first), HasSubstr("NaN")));
+  }
+}
+
+TEST_F(Trainer, ARunThatIsStuckStopsAndNamesTheLinesOfItsRows) {
+  auto options = one_step();
+  options.learning_rate = 1e-30;
+  options.steps = 40;
+  options.row_lines = {11, 12, 13, 15, 19};
+  std::int64_t steps = 0;
+  try {
+    train_sft(start_, sft_rows_, options, [&steps](const StepReport& report) { steps = report.step; });
+    FAIL() << "nothing moved, and the run went on";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("sft step 20: the loss does not move"), HasSubstr("stand in line 1")));
+  }
+  EXPECT_EQ(steps, 20);
+  options.stop_when_lost = false;
+  train_sft(start_, sft_rows_, options, [&steps](const StepReport& report) { steps = report.step; });
+  EXPECT_EQ(steps, 40);
+}
+
+TEST_F(Trainer, ARunSaysWhatItWillDoBeforeItsFirstStep) {
+  auto options = one_step();
+  options.steps = 3;
+  std::optional<RunOutlook> outlook;
+  bool stepped = false;
+  options.on_start = [&](const RunOutlook& said) {
+    EXPECT_FALSE(stepped);
+    outlook = said;
+  };
+  train_reward(start_, reward_rows_, {.train = options}, [&stepped](const StepReport&) { stepped = true; });
+  std::int64_t tokens = 0, unshared = 0;
+  for (const auto& row : reward_rows_) {
+    tokens += row.num_tokens();
+    unshared += row.num_tokens() + 2 * row.segments[0].end;  // the prompt three times instead of once
+  }
+  ASSERT_TRUE(outlook);
+  EXPECT_EQ(outlook->rows, 5);
+  EXPECT_EQ(outlook->tokens, tokens);
+  EXPECT_EQ(outlook->tokens_unshared, unshared);
+  EXPECT_EQ(outlook->learned, 15);
+  EXPECT_EQ(outlook->steps, 3);
+  EXPECT_EQ(outlook->step_tokens, 3 * tokens);
+  EXPECT_EQ(outlook->largest_row, tokens) << "all rows of a step fit one packed row";
+  EXPECT_GT(outlook->predicted_seconds, 0.0);
+  EXPECT_GT(outlook->predicted_peak_bytes, 16 * start_->decoder().num_parameters()) << "weights, gradients and two moments";
 }
 
 /// Compares the gradient that training uses with central differences of the objective along random directions, in float32.

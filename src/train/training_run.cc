@@ -1,9 +1,12 @@
 #include "train/training_run.h"
 
-#include <ATen/core/grad_mode.h>
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,7 +14,9 @@
 #include "base/error.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/loss_monitor.h"
 #include "train/make_learner.h"
+#include "train/process_memory.h"
 #include "train/schedule.h"
 #include "train/step_plan.h"
 
@@ -70,66 +75,163 @@ std::string key_of(const std::string& start_hash, const Objective& objective, co
   return key.finish().hex();
 }
 
+/// How many tokens the tree would have if each of its paths stood alone.
+std::int64_t unshared_tokens(const model::TokenRow& tree) {
+  std::vector<std::int64_t> path(tree.segments.size());
+  std::vector<bool> is_leaf(tree.segments.size(), true);
+  for (std::size_t i = 0; i < tree.segments.size(); ++i) {
+    const auto& segment = tree.segments[i];
+    path[i] = segment.end - segment.begin;
+    if (segment.parent < 0) continue;
+    path[i] += path[static_cast<std::size_t>(segment.parent)];
+    is_leaf[static_cast<std::size_t>(segment.parent)] = false;
+  }
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < path.size(); ++i) tokens += is_leaf[i] ? path[i] : 0;
+  return tokens;
+}
+
+void check_finite(const model::Decoder& start) {
+  for (const auto& [name, tensor] : start.parameters()) {
+    // A sum is finite only where all values are; one that overflows is looked at value by value.
+    if (std::isfinite(tensor.sum(at::kFloat).item<float>()) || at::isfinite(tensor).all().item<bool>()) continue;
+    throw UserError("The start model's tensor {} holds values that are no numbers (NaN or infinite): nothing can be trained from it.", name);
+  }
+}
+
 class TrainingRun {
  public:
   TrainingRun(const std::string& what, const model::Decoder& start, Objective& objective, const TrainOptions& options)
-      : what_(what),
-        objective_(objective),
-        options_(options),
-        learner_(make_learner(start, options)) {
+      : what_(what), objective_(objective), options_(options), memory_before_(process_memory().now), learner_(make_learner(start, options)) {
     std::vector<std::int64_t> sizes;
     for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
     plan_ = plan_steps(sizes, options);
-    objective_.prepare(*learner_);
   }
 
   std::shared_ptr<const model::Decoder> finish(const std::optional<Checkpoint>& checkpoint, const OnStep& on_step) {
-    if (checkpoint) checkpoint->restore(*learner_);
+    const auto notes = checkpoint ? checkpoint->restore(*learner_) : std::nullopt;
     const auto total = static_cast<std::int64_t>(plan_.size());
+    if (options_.on_start) options_.on_start(outlook());
+    if (notes) {
+      objective_.restore(notes->objective);
+      monitor_.restore(notes->losses);
+    } else {
+      objective_.prepare(*learner_);
+    }
     while (learner_->num_steps() < total) {
       const auto report = step(learner_->num_steps());
       const auto done = learner_->num_steps();
-      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) checkpoint->save(learner_->state());
+      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) {
+        checkpoint->save(learner_->state(), {.objective = objective_.state(), .losses = monitor_.state()});
+      }
       if (on_step) on_step(report);
+      if (done < total && options_.stop_when_lost) stop_when_lost(report);
     }
     return learner_->finished();
   }
 
  private:
+  /// The packed rows of a step, and which of the run's rows each holds.
+  struct PackedStep {
+    std::vector<model::TokenRow> rows;
+    std::vector<std::vector<std::int64_t>> members;
+    std::int64_t tokens = 0;
+  };
+
+  PackedStep packed_step(std::int64_t index) const {
+    const auto& indices = plan_[static_cast<std::size_t>(index)];
+    PackedStep step;
+    std::vector<model::TokenRow> trees;
+    for (const auto row : indices) {
+      trees.push_back(objective_.tree(row));
+      step.tokens += trees.back().num_tokens();
+    }
+    auto packed = model::pack(trees, options_.packed_tokens);
+    for (const auto& origin : packed.origin) {
+      auto& members = step.members.emplace_back();
+      for (const auto place : origin) members.push_back(indices[static_cast<std::size_t>(place)]);
+    }
+    step.rows = std::move(packed.rows);
+    return step;
+  }
+
+  RunOutlook outlook() {
+    const auto total = static_cast<std::int64_t>(plan_.size());
+    RunOutlook outlook{.rows = objective_.num_trees(), .steps = total, .steps_done = learner_->num_steps()};
+    for (std::int64_t index = 0; index < outlook.rows; ++index) {
+      const auto& tree = objective_.tree(index);
+      outlook.tokens += tree.num_tokens();
+      outlook.tokens_unshared += unshared_tokens(tree);
+      outlook.learned += std::ssize(tree.learned);
+    }
+    std::int64_t tokens_left = 0;
+    for (std::int64_t step = 0; step < total; ++step) {
+      for (const auto row : plan_[static_cast<std::size_t>(step)]) {
+        outlook.step_tokens += objective_.tree(row).num_tokens();
+        if (step >= outlook.steps_done) tokens_left += objective_.tree(row).num_tokens();
+      }
+    }
+    const model::TokenRow* largest = nullptr;
+    std::int64_t most_learned = 0;
+    PackedStep kept;
+    for (std::int64_t step = 0; step < std::min<std::int64_t>(total, 50); ++step) {
+      auto packed = packed_step(step);
+      for (auto& row : packed.rows) {
+        most_learned = std::max(most_learned, std::ssize(row.learned));
+        if (largest != nullptr && row.num_tokens() <= largest->num_tokens()) continue;
+        kept.rows.assign(1, std::move(row));
+        largest = &kept.rows.front();
+      }
+    }
+    outlook.largest_row = largest->num_tokens();
+    outlook.predicted_peak_bytes = memory_before_ + learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
+    outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds_per_token(*largest);
+    return outlook;
+  }
+
+  /// From one pass over the row; the gradients are thrown away.
+  double seconds_per_token(const model::TokenRow& row) {
+    const auto began = std::chrono::steady_clock::now();
+    learner_->clear_gradients();
+    learner_->backward(at::zeros_like(learner_->forward(row)));
+    learner_->clear_gradients();
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
+    return passed.count() / static_cast<double>(row.num_tokens());
+  }
+
   StepReport step(std::int64_t index) {
     const auto began = std::chrono::steady_clock::now();
     const auto& indices = plan_[static_cast<std::size_t>(index)];
-    StepReport report{.step = index + 1, .total_steps = static_cast<std::int64_t>(plan_.size()),
-                      .rows = static_cast<std::int64_t>(indices.size()), .metrics = {}};
+    StepReport report{.step = index + 1, .total_steps = std::ssize(plan_), .rows = std::ssize(indices), .metrics = {}};
+    report.row_indices = indices;
     report.learning_rate = options_.learning_rate * share_at(options_.schedule, index, report.total_steps);
-    report.loss = compute_gradients(indices, report.tokens);
+    report.loss = compute_gradients(index, report.tokens);
     report.grad_norm = learner_->gradient_norm();
     if (!std::isfinite(report.loss) || !std::isfinite(report.grad_norm)) {
-      throw UserError("{} step {}: the loss is {} and the gradient's norm {}. Lower the learning rate ({}) or look at the rows.", what_,
-                      report.step, report.loss, report.grad_norm, report.learning_rate);
+      throw UserError("{} step {}: the loss is {} and the gradient's norm {}. Lower the learning rate ({}) or look at {}.", what_, report.step,
+                      report.loss, report.grad_norm, report.learning_rate, names_of(indices));
     }
     learner_->update(report.learning_rate, clipping_scale(report.grad_norm, options_.clip_norm));
     report.metrics = objective_.metrics();
+    report.loss_z = monitor_.z_score(report.loss);
+    monitor_.add(report.loss, report.grad_norm);
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
     report.tokens_per_second = static_cast<double>(report.tokens) / passed.count();
+    const auto memory = process_memory();
+    report.memory_bytes = memory.now;
+    report.peak_memory_bytes = memory.peak;
     return report;
   }
 
-  double compute_gradients(const std::vector<std::int64_t>& indices, std::int64_t& tokens) {
-    std::vector<model::TokenRow> trees;
-    for (const auto index : indices) {
-      trees.push_back(objective_.tree(index));
-      tokens += trees.back().num_tokens();
-    }
-    const auto packed = model::pack(trees, options_.packed_tokens);
-    objective_.begin_step(indices);
+  double compute_gradients(std::int64_t index, std::int64_t& tokens) {
+    const auto packed = packed_step(index);
+    tokens = packed.tokens;
+    objective_.begin_step(plan_[static_cast<std::size_t>(index)]);
     learner_->clear_gradients();
     double loss = 0.0;
     for (std::size_t r = 0; r < packed.rows.size(); ++r) {
-      std::vector<std::int64_t> members;
-      for (const auto place : packed.origin[r]) members.push_back(indices[static_cast<std::size_t>(place)]);
       const auto outputs = learner_->forward(packed.rows[r]).requires_grad_();
-      const auto part = objective_.loss(outputs, packed.rows[r], members);
+      const auto part = objective_.loss(outputs, packed.rows[r], packed.members[r]);
       part.backward();
       learner_->backward(outputs.grad());
       loss += part.item<double>();
@@ -137,11 +239,32 @@ class TrainingRun {
     return loss;
   }
 
+  void stop_when_lost(const StepReport& report) const {
+    const auto reason = monitor_.reason_to_stop();
+    if (!reason) return;
+    throw UserError("{} step {}: {}. Look at the learning rate ({}) and at {}.", what_, report.step, *reason, options_.learning_rate,
+                    names_of(report.row_indices));
+  }
+
+  /// The rows as a user finds them: by line of the file, where it is known.
+  std::string names_of(const std::vector<std::int64_t>& indices) const {
+    constexpr std::size_t kShown = 32;
+    std::vector<std::int64_t> numbers;
+    for (const auto index : indices) {
+      numbers.push_back(options_.row_lines.empty() ? index + 1 : options_.row_lines.at(static_cast<std::size_t>(index)));
+    }
+    const auto more = numbers.size() > kShown ? fmt::format(" and {} more", numbers.size() - kShown) : std::string();
+    numbers.resize(std::min(numbers.size(), kShown));
+    return fmt::format("the step's {} {}{}", options_.row_lines.empty() ? "rows, number" : "rows, which stand in line", fmt::join(numbers, ", "), more);
+  }
+
   std::string what_;
   Objective& objective_;
   const TrainOptions& options_;
+  std::int64_t memory_before_;
   std::unique_ptr<Learner> learner_;
   std::vector<std::vector<std::int64_t>> plan_;
+  LossMonitor monitor_;
 };
 
 }  // namespace
@@ -149,8 +272,11 @@ class TrainingRun {
 std::shared_ptr<const model::Decoder> run_training(const std::string& what, const model::Decoder& start, const std::string& start_hash,
                                                    Objective& objective, const TrainOptions& options, const OnStep& on_step) {
   check_rows(objective, start.config());
+  check_finite(start);
   std::optional<Checkpoint> checkpoint;
-  if (!options.checkpoint_folder.empty()) checkpoint.emplace(options.checkpoint_folder, key_of(start_hash, objective, options));
+  if (!options.checkpoint_folder.empty()) {
+    checkpoint.emplace(options.checkpoint_folder, key_of(start_hash, objective, options), options.keep_checkpoints);
+  }
   return TrainingRun(what, start, objective, options).finish(checkpoint, on_step);
 }
 

@@ -1,0 +1,71 @@
+#include "train/loss_monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace drover::train {
+namespace {
+
+constexpr std::size_t kWindow = 64, kLeast = 8, kMean = 16;
+constexpr double kEqualSteps = 20, kZeroSteps = 10;
+constexpr double kNoLoss = 1e-6;  // what is learned to the end has small gradients rightly
+
+}  // namespace
+
+std::optional<double> LossMonitor::z_score(double loss) const {
+  if (losses_.size() < kLeast) return std::nullopt;
+  const auto count = static_cast<double>(losses_.size());
+  const double mean = std::accumulate(losses_.begin(), losses_.end(), 0.0) / count;
+  double squares = 0.0;
+  for (const double earlier : losses_) squares += (earlier - mean) * (earlier - mean);
+  const double deviation = std::sqrt(squares / (count - 1.0));
+  if (!(deviation > 0.0)) return std::nullopt;
+  return (loss - mean) / deviation;
+}
+
+double LossMonitor::recent_mean() const {
+  return std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(kMean), losses_.end(), 0.0) / static_cast<double>(kMean);
+}
+
+void LossMonitor::add(double loss, double grad_norm) {
+  num_equal_ = !losses_.empty() && losses_.back() == loss ? num_equal_ + 1 : 1;
+  num_zero_ = grad_norm < 1e-12 ? num_zero_ + 1 : 0;
+  num_seen_ += 1;
+  losses_.push_back(loss);
+  if (losses_.size() > kWindow) losses_.pop_front();
+  if (losses_.size() < kMean) return;
+  const double mean = recent_mean();
+  lowest_mean_ = num_seen_ == static_cast<double>(kMean) ? mean : std::min(lowest_mean_, mean);
+}
+
+std::optional<std::string> LossMonitor::reason_to_stop() const {
+  if (losses_.empty() || std::abs(losses_.back()) <= kNoLoss) return std::nullopt;
+  if (num_equal_ >= kEqualSteps) return fmt::format("the loss does not move: it was {} in each of the last {} steps", losses_.back(), num_equal_);
+  if (num_zero_ >= kZeroSteps) return fmt::format("the loss does not move: the gradient was zero in each of the last {} steps", num_zero_);
+  if (losses_.size() < kMean) return std::nullopt;
+  const double mean = recent_mean();
+  if (mean > 4.0 * lowest_mean_ && mean > lowest_mean_ + 2.0) {
+    return fmt::format("the loss explodes: {} steps have a mean of {:.4g}, and it was {:.4g} before", kMean, mean, lowest_mean_);
+  }
+  return std::nullopt;
+}
+
+std::vector<double> LossMonitor::state() const {
+  std::vector<double> state{lowest_mean_, num_seen_, num_equal_, num_zero_};
+  state.insert(state.end(), losses_.begin(), losses_.end());
+  return state;
+}
+
+void LossMonitor::restore(const std::vector<double>& state) {
+  if (state.size() < 4 || state.size() > 4 + kWindow) return;
+  lowest_mean_ = state[0];
+  num_seen_ = state[1];
+  num_equal_ = state[2];
+  num_zero_ = state[3];
+  losses_.assign(state.begin() + 4, state.end());
+}
+
+}  // namespace drover::train

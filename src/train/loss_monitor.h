@@ -1,0 +1,39 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drover::train {
+
+/// Watches the losses of a run's steps: how unusual one is, and whether it makes sense to go on.
+class LossMonitor {
+ public:
+  /// How many standard deviations the loss lies above the mean of up to 64 losses before it; nothing while there are fewer than 8, or
+  /// they are all equal.
+  std::optional<double> z_score(double loss) const;
+
+  /// Takes a step into account.
+  void add(double loss, double grad_norm);
+
+  /// Why the run should stop, as the end of a sentence, or nothing. It explodes: the mean of the last 16 losses is both four times the
+  /// lowest mean of 16 and 2 above it. It does not move: 20 losses are equal to the last bit, or 10 gradients are zero, and the loss is
+  /// not zero.
+  std::optional<std::string> reason_to_stop() const;
+
+  /// Everything that the answers depend on, and back.
+  std::vector<double> state() const;
+  void restore(const std::vector<double>& state);
+
+ private:
+  double recent_mean() const;
+
+  std::deque<double> losses_;  // the last 64
+  double lowest_mean_ = 0.0;   // of 16 consecutive losses; counts once 16 were seen
+  double num_seen_ = 0.0;
+  double num_equal_ = 0.0;     // how many of the last losses are the same
+  double num_zero_ = 0.0;      // how many of the last gradients are zero
+};
+
+}  // namespace drover::train

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace drover::train {
+
+/// What a run says before its first step.
+struct RunOutlook {
+  std::int64_t rows = 0;
+  std::int64_t tokens = 0;           ///< of all rows
+  std::int64_t tokens_unshared = 0;  ///< what they would be if every response had a copy of its prompt
+  std::int64_t learned = 0;          ///< learned positions of all rows
+  std::int64_t steps = 0;            ///< of the whole run
+  std::int64_t steps_done = 0;       ///< before it was continued
+  std::int64_t step_tokens = 0;      ///< of all steps together
+  std::int64_t largest_row = 0;      ///< tokens of the largest packed row, of the first 50 steps
+  std::int64_t predicted_peak_bytes = 0;  ///< the most memory that the process will hold
+  double predicted_seconds = 0.0;         ///< for the steps that are left, from the time of one packed row
+};
+
+using OnStart = std::function<void(const RunOutlook&)>;
+
+}  // namespace drover::train
