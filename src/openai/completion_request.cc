@@ -292,6 +292,14 @@ std::vector<std::variant<std::string, std::vector<text::TokenId>>> read_texts(Fi
   return texts;
 }
 
+/// The most probable tokens of each position make an answer many times larger. One choice is always possible: max_tokens bounds it.
+void refuse_too_many_listed(const CompletionRequest& request, const RequestLimits& limits, const char* field) {
+  const auto choices = request.num_choices * std::max<std::int64_t>(1, std::ssize(request.prompts));
+  if (choices == 1 || request.num_top == 0 || request.options.max_tokens <= limits.max_listed / (choices * (request.num_top + 1))) return;
+  Fields::fail(field, fmt::format("= {} lists too much for {} choices of up to {} tokens: {} log-probabilities an answer are possible. Lower max_tokens or n",
+                                  request.num_top, choices, request.options.max_tokens, limits.max_listed));
+}
+
 }  // namespace
 
 CompletionRequest read_chat_request(std::string_view body, const RequestLimits& limits) {
@@ -308,6 +316,7 @@ CompletionRequest read_chat_request(std::string_view body, const RequestLimits& 
   request.wants_log_probs = fields.flag("logprobs");
   request.num_top = fields.whole("top_logprobs", 0, kMostTopOfChats).value_or(0);
   if (request.num_top > 0 && !request.wants_log_probs) Fields::fail("top_logprobs", "needs \"logprobs\": true");
+  refuse_too_many_listed(request, limits, "top_logprobs");
   fields.only("add_generation_prompt", true, "can only be true");
   fields.only("continue_final_message", false, "can only be false");
   fields.only("modalities", Json::array({"text"}), "can only be [\"text\"]");
@@ -339,6 +348,7 @@ CompletionRequest read_text_request(std::string_view body, const RequestLimits& 
   if (const auto count = fields.whole("logprobs", 0, kMostTopOfTexts)) {
     request.wants_log_probs = true;
     request.num_top = *count;
+    refuse_too_many_listed(request, limits, "logprobs");
   }
   fields.only("echo", false, "can only be false");
   fields.only("suffix", "", "is not offered by this server");

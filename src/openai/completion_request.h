@@ -43,6 +43,7 @@ struct CompletionRequest {
 struct RequestLimits {
   std::int64_t max_tokens = 4096;   ///< of a reply
   std::int64_t max_choices = 128;   ///< n, and the number of prompts
+  std::int64_t max_listed = std::int64_t{1} << 20;  ///< log-probabilities of an answer of several choices that lists the most probable tokens
 };
 
 /// Reads a request's body. Fields that are not known are refused with the nearest known one, fields that are known and would change the

@@ -55,6 +55,11 @@ void LatencyHistogram::write(std::string& out, std::string_view name, std::strin
   fmt::format_to(append, "{0}_bucket{{model={1},le=\"+Inf\"}} {2}\n{0}_sum{{model={1}}} {3}\n{0}_count{{model={1}}} {2}\n", name, label, below, sum_);
 }
 
+void Metrics::add_model(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  models_[name];
+}
+
 void Metrics::count_request(const std::string& path, const std::string& model, int status, double seconds) {
   const std::lock_guard lock(mutex_);
   ++requests_[{model, path, status}];

@@ -37,6 +37,8 @@ struct EngineReport {
 /// model have an empty one. Safe to use from many threads.
 class Metrics {
  public:
+  /// The model's numbers are told from now on, be they 0.
+  void add_model(const std::string& name);
   void count_request(const std::string& path, const std::string& model, int status, double seconds);
   void count_first_token(const std::string& model, double seconds);
   void count_tokens(const std::string& model, std::int64_t prompt, std::int64_t completion);

@@ -30,6 +30,7 @@ class ScriptedPagedModel final : public engine::PagedModel {
 
   void forward(std::span<const engine::SequenceChunk> chunks) override {
     std::this_thread::sleep_for(step_);
+    if (before_step) before_step();
     for (const auto& chunk : chunks) {
       for (std::size_t i = 0; i < chunk.tokens.size(); ++i) {
         const auto position = static_cast<std::size_t>(chunk.begin) + i;
@@ -57,6 +58,8 @@ class ScriptedPagedModel final : public engine::PagedModel {
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& work) override {
     for (std::int64_t i = 0; i < count; ++i) work(i);
   }
+
+  std::function<void()> before_step;
 
   /// The ids of a reply to "say X", the terminator included.
   std::vector<text::TokenId> reply_ids(const std::string& text) const {

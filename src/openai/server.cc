@@ -84,6 +84,7 @@ class Server::Implementation {
     for (const auto& other : residents_) {
       if (other->served.name == model.name) throw base::UserError("Two models are called \"{}\": give each a name of its own (--name).", model.name);
     }
+    metrics_.add_model(model.name);
     auto resident = std::make_unique<Resident>(std::move(model));
     if (resident->served.model != nullptr) {
       resident->constraints.emplace(resident->served.tokenizer);
