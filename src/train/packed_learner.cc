@@ -14,7 +14,7 @@ using model::Kept;
 class PackedLearner final : public Learner {
  public:
   PackedLearner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw)
-      : type_(options.compute_type), adamw_(adamw), decoder_(model::TrainedDecoder::make(start, options)) {
+      : adamw_(adamw), decoder_(model::TrainedDecoder::make(start, options)) {
     adamw_.validate();
   }
 
@@ -65,15 +65,11 @@ class PackedLearner final : public Learner {
   }
 
   std::shared_ptr<const model::Decoder> finished() const override {
-    model::NamedTensors weights = decoder_->read(Kept::kWeights);
-    if (type_ == model::ComputeType::kBFloat16) {
-      for (auto& [name, tensor] : weights) tensor = tensor.to(at::kBFloat16);
-    }
-    return std::make_shared<const model::Decoder>(decoder_->config(), std::move(weights));
+    decoder_->free_passes();  // the copy comes in their place
+    return std::make_shared<const model::Decoder>(decoder_->config(), decoder_->read(Kept::kWeights));
   }
 
  private:
-  model::ComputeType type_;
   AdamWOptions adamw_;
   std::unique_ptr<model::TrainedDecoder> decoder_;
   at::Tensor shape_;  // what the last forward gave

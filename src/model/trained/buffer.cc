@@ -23,4 +23,17 @@ void* Buffer::reserve(std::size_t bytes) {
   return memory_.get();
 }
 
+void* Buffer::reserve_zeros(std::size_t bytes) {
+  free();
+  memory_.reset(std::calloc(bytes, 1));  // large ones come from the system, which zeroes pages when they are used
+  if (memory_ == nullptr) throw std::bad_alloc();
+  size_ = bytes;
+  return memory_.get();
+}
+
+void Buffer::free() {
+  memory_.reset();
+  size_ = 0;
+}
+
 }  // namespace drover::model

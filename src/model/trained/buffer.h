@@ -12,6 +12,9 @@ class Buffer {
  public:
   /// Room for `bytes`.
   void* reserve(std::size_t bytes);
+  /// Room for `bytes` that are zero; they take memory only once they are written to.
+  void* reserve_zeros(std::size_t bytes);
+  void free();
   template <typename T>
   T* of(std::int64_t count) {
     return static_cast<T*>(reserve(static_cast<std::size_t>(count) * sizeof(T)));

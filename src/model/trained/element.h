@@ -21,6 +21,15 @@ inline float widened(BFloat16 x) {
   return wide;
 }
 
+/// x rounded to bfloat16 as TrainingKernels::adamw rounds: halves up in magnitude.
+inline float rounded_to_bfloat16(float x) {
+  std::uint32_t bits = 0;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = (bits + 0x8000U) & 0xFFFF0000U;
+  std::memcpy(&x, &bits, sizeof bits);
+  return x;
+}
+
 /// `size` rounded up to whole panels.
 constexpr std::int64_t whole_panels(std::int64_t size) { return (size + 63) / 64 * 64; }
 

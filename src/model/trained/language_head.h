@@ -26,6 +26,11 @@ class LanguageHead {
   /// added to.
   void backward(const float* gradients, float* hidden_gradients);
 
+  /// Gives its memory back; only after `backward`.
+  void free() {
+    for (auto* buffer : {&logits_, &kept_, &parts_, &pairs_}) buffer->free();
+  }
+
   /// Bytes that `count` positions keep at most.
   std::int64_t kept_bytes(std::int64_t count) const;
 

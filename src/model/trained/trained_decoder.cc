@@ -13,6 +13,7 @@
 #include "model/trained/language_head.h"
 #include "model/trained/row_pass.h"
 #include "model/trained/score_head.h"
+#include "model/trained/trained_embedding.h"
 #include "model/trained/trained_layer.h"
 
 namespace drover::model {
@@ -104,6 +105,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
       parallel_for(matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) { matrix.clear_gradient(begin, end); });
     });
     for_each_vector([](TrainedVector& vector) { vector.clear_gradient(); });
+    if (embedding_) embedding_->clear_gradient();
   }
 
   double gradient_norm() const override {
@@ -115,6 +117,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
       for (const double of_panel : of_panels) squares += of_panel;
     });
     self.for_each_vector([&](TrainedVector& vector) { squares += vector.gradient_squares(); });
+    if (embedding_) squares += embedding_->gradient_squares();
     return std::sqrt(squares);
   }
 
@@ -123,6 +126,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
       for_each_piece(matrix.panels(), [&](std::int64_t p) { matrix.update(step, p, p + 1); });
     });
     for_each_vector([&](TrainedVector& vector) { vector.update(step); });
+    if (embedding_) embedding_->update(step);
   }
 
   NamedTensors read(Kept what) const override {
@@ -133,6 +137,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
     };
     self.for_each_matrix(add);
     self.for_each_vector(add);
+    if (embedding_) add(*embedding_);
     NamedTensors ordered;
     for (const auto& [name, shape] : parameter_shapes(config_)) ordered.emplace_back(name, found.at(name));
     return ordered;
@@ -141,6 +146,19 @@ class TrainedDecoderOf final : public TrainedDecoder {
   void write(Kept what, const NamedTensors& values) override {
     for_each_matrix([&](TrainedMatrix<Element>& matrix) { matrix.write(what, values); });
     for_each_vector([&](TrainedVector& vector) { vector.write(what, values); });
+    if (embedding_) embedding_->write(what, values);
+  }
+
+  void free_passes() override {
+    is_ready_ = false;
+    pass_ = {};
+    streams_.clear();
+    memories_.clear();
+    for (auto& stream : other_streams_) stream.free();
+    other_memory_ = {};
+    picked_.free();
+    hidden_gradients_.free();
+    if (language_head_) language_head_->free();
   }
 
   const DecoderConfig& config() const override { return config_; }
@@ -150,6 +168,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
     auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
     self.for_each_matrix([&](TrainedMatrix<Element>& matrix) { bytes += 16 * matrix.inputs() * matrix.outputs(); });
     self.for_each_vector([&](TrainedVector& vector) { bytes += 20 * vector.size(); });
+    if (embedding_) bytes += embedding_->most_bytes() / 2;  // few tokens occur
     return bytes;
   }
 
@@ -186,7 +205,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
         DROVER_CHECK(token >= 0 && token < config_.vocab_size, "Token id {} in a vocabulary of {}", token, config_.vocab_size);
         float* to = out + t * widths_.hidden;
         if (embedding_) {
-          std::copy_n(embedding_->values() + token * embedding_->width(), widths_.hidden, to);
+          embedding_->read_row(token, to);
         } else {
           matrix_->read_row(token, to);
         }
@@ -196,12 +215,15 @@ class TrainedDecoderOf final : public TrainedDecoder {
 
   // Each thread takes some of the columns, so that a token which occurs twice is added up in order.
   void add_embedding_gradients(const float* gradient) {
+    if (embedding_) {
+      for (const auto token : row_.tokens) embedding_->touch(text::to_int(token));
+    }
     parallel_for(widths_.hidden, 64, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = 0; t < pass_.tokens; ++t) {
         const std::int64_t token = text::to_int(row_.tokens[static_cast<std::size_t>(t)]);
         const float* from = gradient + t * widths_.hidden;
         if (embedding_) {
-          float* to = embedding_->gradient() + token * embedding_->width();
+          float* to = embedding_->gradient_row(token);
           for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
         } else {
           float* to = matrix_->gradient_panel(token / kPanelColumns) + token % kPanelColumns;
@@ -243,7 +265,6 @@ class TrainedDecoderOf final : public TrainedDecoder {
     for (auto& layer : layers_) layer->for_each_matrix(visit);
   }
   void for_each_vector(const std::function<void(TrainedVector&)>& visit) {
-    if (embedding_) visit(*embedding_);
     for (auto& layer : layers_) layer->for_each_vector(visit);
     visit(norm_);
     if (score_head_) score_head_->for_each_vector(visit);
@@ -253,7 +274,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
   PaddedWidths widths_;
   bool recompute_layers_;
   TrainedVector norm_;
-  std::optional<TrainedVector> embedding_;          // unless the language head is tied to it
+  std::optional<TrainedEmbedding> embedding_;          // unless the language head is tied to it
   std::optional<TrainedMatrix<Element>> matrix_;    // of the language head
   std::optional<LanguageHead<Element>> language_head_;
   std::optional<ScoreHead<Element>> score_head_;

@@ -38,7 +38,10 @@ class TrainedDecoder {
   /// One step of AdamW; one-dimensional parameters are not decayed.
   virtual void update(const AdamWStep& step) = 0;
 
-  /// In the order of `parameter_shapes`, float32.
+  /// Gives back what passes keep; the next one takes it again.
+  virtual void free_passes() = 0;
+
+  /// In the order of `parameter_shapes`: float32, or what computes in its own type (kWeights).
   virtual NamedTensors read(Kept what) const = 0;
   /// Takes masters or moments, of all parameters (checked).
   virtual void write(Kept what, const NamedTensors& values) = 0;

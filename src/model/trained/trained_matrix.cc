@@ -1,9 +1,12 @@
 #include "model/trained/trained_matrix.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "base/error.h"
+#include "model/threads.h"
 #include "model/trained/element.h"
 
 namespace drover::model {
@@ -11,21 +14,11 @@ namespace {
 
 using at::Tensor;
 
-Tensor index_of(const Places& places, std::int64_t padding) {
-  Tensor index = at::empty({static_cast<std::int64_t>(places.size())}, at::kLong);
-  auto* to = index.mutable_data_ptr<std::int64_t>();
-  for (std::size_t i = 0; i < places.size(); ++i) to[i] = places[i] < 0 ? padding : places[i];
-  return index;
-}
-
-// Where each source row or column went.
-Places inverse(const Places& places, std::int64_t count) {
-  Places found(static_cast<std::size_t>(count), -1);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (places[i] >= 0) found[static_cast<std::size_t>(places[i])] = static_cast<std::int64_t>(i);
-  }
-  for (const std::int64_t place : found) DROVER_CHECK(place >= 0, "A row or column is laid out nowhere");
-  return found;
+// Where a row of the parameters that lie one below the other is: which of them, and its row there.
+std::pair<std::size_t, std::int64_t> part_of(std::int64_t row, const std::vector<std::int64_t>& heights) {
+  std::size_t part = 0;
+  for (; row >= heights[part]; ++part) row -= heights[part];
+  return {part, row};
 }
 
 }  // namespace
@@ -38,7 +31,7 @@ TrainedMatrix<Element>::TrainedMatrix(std::vector<std::string> names, const Deco
     const Tensor& value = start.parameter(name);
     heights_.push_back(value.size(0));
     source_columns_ = value.size(1);
-    values.emplace_back(name, value.to(at::kFloat));
+    values.emplace_back(name, value);
   }
   panels_ = static_cast<std::int64_t>(rows_.size()) / kPanelColumns;
   inputs_ = static_cast<std::int64_t>(columns_.size());
@@ -90,59 +83,83 @@ void TrainedMatrix<Element>::update(const AdamWStep& step, std::int64_t begin, s
 }
 
 template <typename Element>
-Tensor TrainedMatrix<Element>::laid_out(Kept what) const {
-  Tensor values = at::empty({panels_, inputs_, kPanelColumns}, at::kFloat);
-  auto* to = values.mutable_data_ptr<float>();
-  const std::int64_t count = values.numel();
-  if (what == Kept::kMaster) {
-    training_kernels<Element>().join_master(weights_, low_, count / kPanelColumns / kUnit<Element>, to);
-  } else if (what == Kept::kWeights) {
-    const std::vector<std::int16_t> nothing(static_cast<std::size_t>(low_ == nullptr ? 0 : inputs_ * kPanelColumns), 0);
-    for (std::int64_t p = 0; p < panels_; ++p) {
-      training_kernels<Element>().join_master(panel(p), nothing.data(), inputs_ / kUnit<Element>, to + p * inputs_ * kPanelColumns);
-    }
-  } else {
-    const float* from = what == Kept::kGradient ? gradient_ : what == Kept::kFirstMoment ? first_ : second_;
-    std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
+void TrainedMatrix<Element>::read_panel(Kept what, std::int64_t p, float* to) const {
+  const std::int64_t at = p * inputs_ * kPanelColumns;
+  if (what == Kept::kMaster || what == Kept::kWeights) {
+    const std::vector<std::int16_t> nothing(what == Kept::kWeights ? static_cast<std::size_t>(inputs_ * kPanelColumns) : 0, 0);
+    const std::int16_t* low = what == Kept::kWeights ? nothing.data() : low_ == nullptr ? nullptr : low_ + at;
+    training_kernels<Element>().join_master(weights_ + at, low, inputs_ / kUnit<Element>, to);
+    return;
   }
-  return values;
+  const float* from = what == Kept::kGradient ? gradient_ : what == Kept::kFirstMoment ? first_ : second_;
+  std::memcpy(to, from + at, static_cast<std::size_t>(inputs_ * kPanelColumns) * sizeof(float));
 }
 
+// Panel by panel, so that no second copy of the matrix exists.
 template <typename Element>
 NamedTensors TrainedMatrix<Element>::read(Kept what) const {
-  std::int64_t total = 0;
-  for (const std::int64_t height : heights_) total += height;
-  const Tensor rows = laid_out(what).permute({0, 2, 1}).reshape({panels_ * kPanelColumns, inputs_});
-  const Tensor source = rows.index_select(0, index_of(inverse(rows_, total), 0)).index_select(1, index_of(inverse(columns_, source_columns_), 0));
+  const bool as_it_computes = what == Kept::kWeights && kUnit<Element> == 2;
   NamedTensors named;
-  std::int64_t begin = 0;
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    named.emplace_back(names_[i], source.slice(0, begin, begin + heights_[i]).clone());
-    begin += heights_[i];
+    named.emplace_back(names_[i], at::empty({heights_[i], source_columns_}, as_it_computes ? at::kBFloat16 : at::kFloat));
   }
+  parallel_for(panels_, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> panel(static_cast<std::size_t>(inputs_ * kPanelColumns));
+    for (std::int64_t p = begin; p < end; ++p) {
+      read_panel(what, p, panel.data());
+      for (std::int64_t column = 0; column < kPanelColumns; ++column) {
+        const std::int64_t place = rows_[static_cast<std::size_t>(p * kPanelColumns + column)];
+        if (place < 0) continue;
+        const auto [part, row] = part_of(place, heights_);
+        void* to = named[part].second.data_ptr();
+        for (std::int64_t i = 0; i < inputs_; ++i) {
+          if (columns_[static_cast<std::size_t>(i)] < 0) continue;
+          const std::int64_t at = row * source_columns_ + columns_[static_cast<std::size_t>(i)];
+          const float value = panel[static_cast<std::size_t>(i * kPanelColumns + column)];
+          if (as_it_computes) {
+            static_cast<at::BFloat16*>(to)[at] = at::BFloat16(value);
+          } else {
+            static_cast<float*>(to)[at] = value;
+          }
+        }
+      }
+    }
+  });
   return named;
 }
 
 template <typename Element>
 void TrainedMatrix<Element>::write(Kept what, const NamedTensors& values) {
+  DROVER_CHECK(what != Kept::kGradient && what != Kept::kWeights, "Only masters and moments are restored");
   std::vector<Tensor> parts;
   for (const auto& name : names_) {
     for (const auto& [given, value] : values) {
-      if (given == name) parts.push_back(value.to(at::kFloat));
+      if (given == name) parts.push_back(value.to(at::kFloat).contiguous());
     }
   }
   DROVER_CHECK_EQ(parts.size(), names_.size(), "Every parameter has a value");
-  Tensor source = parts.size() == 1 ? parts.front() : at::cat(parts, 0);
-  source = at::constant_pad_nd(source, {0, 1, 0, 1});  // padding is taken from the zeros behind the end
-  const Tensor rows = source.index_select(0, index_of(rows_, source.size(0) - 1)).index_select(1, index_of(columns_, source_columns_));
-  const Tensor panels = rows.reshape({panels_, kPanelColumns, inputs_}).permute({0, 2, 1}).contiguous();
-  const auto* from = panels.const_data_ptr<float>();
-  if (what == Kept::kMaster) {
-    training_kernels<Element>().split_master(from, panels_ * inputs_ / kUnit<Element>, weights_, low_);
-    return;
-  }
-  DROVER_CHECK(what == Kept::kFirstMoment || what == Kept::kSecondMoment, "Only masters and moments are restored");
-  std::memcpy(what == Kept::kFirstMoment ? first_ : second_, from, static_cast<std::size_t>(panels.numel()) * sizeof(float));
+  parallel_for(panels_, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> panel(static_cast<std::size_t>(inputs_ * kPanelColumns));
+    for (std::int64_t p = begin; p < end; ++p) {
+      std::fill(panel.begin(), panel.end(), 0.0F);
+      for (std::int64_t column = 0; column < kPanelColumns; ++column) {
+        const std::int64_t place = rows_[static_cast<std::size_t>(p * kPanelColumns + column)];
+        if (place < 0) continue;
+        const auto [part, row] = part_of(place, heights_);
+        const float* from = parts[part].const_data_ptr<float>() + row * source_columns_;
+        for (std::int64_t i = 0; i < inputs_; ++i) {
+          const std::int64_t source = columns_[static_cast<std::size_t>(i)];
+          if (source >= 0) panel[static_cast<std::size_t>(i * kPanelColumns + column)] = from[source];
+        }
+      }
+      const std::int64_t at = p * inputs_ * kPanelColumns;
+      if (what == Kept::kMaster) {
+        training_kernels<Element>().split_master(panel.data(), inputs_ / kUnit<Element>, weights_ + at, low_ == nullptr ? nullptr : low_ + at);
+      } else {
+        std::memcpy((what == Kept::kFirstMoment ? first_ : second_) + at, panel.data(), panel.size() * sizeof(float));
+      }
+    }
+  });
 }
 
 template class TrainedMatrix<float>;

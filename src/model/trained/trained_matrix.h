@@ -45,13 +45,13 @@ class TrainedMatrix {
   double gradient_squares(std::int64_t begin, std::int64_t end) const;
   void update(const AdamWStep& step, std::int64_t begin, std::int64_t end);
 
-  /// The named parameters [out, in] float32, in the order of `names`.
+  /// The named parameters [out, in], in the order of `names`: float32, or what computes as it is (kWeights).
   NamedTensors read(Kept what) const;
   /// Takes kMaster or a moment of the parameters that it has the names of; others are not looked at.
   void write(Kept what, const NamedTensors& values);
 
  private:
-  at::Tensor laid_out(Kept what) const;
+  void read_panel(Kept what, std::int64_t panel, float* to) const;  // [in][64]
 
   std::vector<std::string> names_;
   std::vector<std::int64_t> heights_;  // rows of each named parameter

@@ -40,12 +40,7 @@ void TrainedVector::allocate(const Decoder& start, std::int64_t size) {
 }
 
 void TrainedVector::publish() {
-  for (std::size_t i = 0; i < master_.size(); ++i) {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &master_[i], sizeof bits);
-    if (is_rounded_) bits = (bits + 0x8000U) & 0xFFFF0000U;  // as TrainingKernels::adamw rounds
-    std::memcpy(&working_[i], &bits, sizeof bits);
-  }
+  for (std::size_t i = 0; i < master_.size(); ++i) working_[i] = is_rounded_ ? rounded_to_bfloat16(master_[i]) : master_[i];
 }
 
 void TrainedVector::clear_gradient() { std::fill(gradient_.begin(), gradient_.end(), 0.0F); }
@@ -86,6 +81,7 @@ NamedTensors TrainedVector::read(Kept what) const {
   for (auto& [name, tensor] : named) {
     std::copy_n(next, tensor.numel(), tensor.mutable_data_ptr<float>());
     next += tensor.numel();
+    if (what == Kept::kWeights && is_rounded_) tensor = tensor.to(at::kBFloat16);  // exact
   }
   return named;
 }

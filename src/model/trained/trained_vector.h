@@ -9,7 +9,7 @@
 
 namespace drover::model {
 
-/// A parameter that does not multiply in panels, and learns: norms, biases, small heads, an untied embedding. Float32 in rows that are
+/// A parameter that does not multiply in panels, and learns: norms, biases, small heads. Float32 in rows that are
 /// padded to a multiple of 64 numbers; what computes is the master, rounded to bfloat16 where the model computes in it.
 class TrainedVector {
  public:
