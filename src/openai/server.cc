@@ -90,7 +90,7 @@ class Server::Implementation {
       resident->constraints.emplace(resident->served.tokenizer);
       resident->engine.emplace(resident->served.model, options_.engine, turns_);
     }
-    route("GET", "/v1/models/" + resident->served.name, [this, &model = resident->served](HttpExchange& exchange, const Count&) {
+    route("GET", "/v1/models/" + resident->served.name, [&model = resident->served](HttpExchange& exchange, const Count&) {
       exchange.respond(200, kJson, description_of(model).dump());
     });
     residents_.push_back(std::move(resident));

@@ -203,7 +203,7 @@ TEST_F(ServerTest, StopStringsCountOnlyAfterTheLeastLength) {
     for (const auto& chunk : stream("/v1/chat/completions", say(reply, {{"stop", "two"}, {"min_tokens", min_tokens}, {"max_tokens", 40}}))) {
       streamed += chunk["choices"][0]["delta"].value("content", "");
     }
-    EXPECT_EQ(streamed, choice["message"]["content"]);
+    EXPECT_EQ(streamed, choice["message"]["content"].get<std::string>());
     return streamed;
   };
   EXPECT_EQ(text(0), "one ");
