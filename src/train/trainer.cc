@@ -27,6 +27,18 @@ std::string name_for_checkpoints(const model::Model& start, const TrainOptions& 
   return options.checkpoint_folder.empty() ? std::string() : start.hash();
 }
 
+/// Trains what is left of `start` beside its weights with `decoder`, which nobody else holds on to.
+ModelPointer run(const std::string& what, ModelPointer start, std::shared_ptr<const model::Decoder> decoder, Objective& objective,
+                 const TrainOptions& options, const OnStep& on_step) {
+  const auto name = name_for_checkpoints(*start, options);
+  const auto tokenizer = start->shared_tokenizer();
+  const auto chat_template = start->chat_template();
+  const auto tokenizer_source = start->tokenizer_source();
+  start.reset();
+  auto trained = run_training(what, std::move(decoder), name, objective, options, on_step);
+  return std::make_shared<const model::Model>(std::move(trained), tokenizer, chat_template, tokenizer_source);
+}
+
 /// The start model's decoder with the head that is trained: its own, when it is of this kind and size, or a new one.
 std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& start, const std::string& what, const model::Head& wanted) {
   const auto& head = start.config().head;
@@ -42,59 +54,60 @@ std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& star
   return start.shared_decoder();
 }
 
-ModelPointer train_head(const std::string& what, const ModelPointer& start, const model::Head& head, Objective& objective,
+ModelPointer train_head(const std::string& what, ModelPointer start, const model::Head& head, Objective& objective,
                         const TrainOptions& options, const OnStep& on_step) {
   options.validate();
-  const auto decoder = with_fitting_head(*start, what, head);
-  return start->with_decoder(run_training(what, *decoder, name_for_checkpoints(*start, options), objective, options, on_step));
+  auto decoder = with_fitting_head(*start, what, head);
+  return run(what, std::move(start), std::move(decoder), objective, options, on_step);
 }
 
-ModelPointer train_tokens(const std::string& what, const ModelPointer& start, std::span<const model::TokenRow> rows,
+ModelPointer train_tokens(const std::string& what, ModelPointer start, std::span<const model::TokenRow> rows,
                           const TrainOptions& options, const OnStep& on_step) {
   options.validate();
   require_language_head(*start, what);
   const auto objective = make_sft_objective(rows);
-  return start->with_decoder(run_training(what, start->decoder(), name_for_checkpoints(*start, options), *objective, options, on_step));
+  auto decoder = start->shared_decoder();
+  return run(what, std::move(start), std::move(decoder), *objective, options, on_step);
 }
 
 }  // namespace
 
-ModelPointer train_sft(const ModelPointer& start, std::span<const model::TokenRow> rows, const TrainOptions& options, const OnStep& on_step) {
-  return train_tokens("sft", start, rows, options, on_step);
+ModelPointer train_sft(ModelPointer start, std::span<const model::TokenRow> rows, const TrainOptions& options, const OnStep& on_step) {
+  return train_tokens("sft", std::move(start), rows, options, on_step);
 }
 
-ModelPointer train_lm(const ModelPointer& start, std::span<const model::TokenRow> rows, const TrainOptions& options, const OnStep& on_step) {
-  return train_tokens("lm", start, rows, options, on_step);
+ModelPointer train_lm(ModelPointer start, std::span<const model::TokenRow> rows, const TrainOptions& options, const OnStep& on_step) {
+  return train_tokens("lm", std::move(start), rows, options, on_step);
 }
 
-ModelPointer train_reward(const ModelPointer& start, std::span<const model::TokenRow> rows, const RewardOptions& options,
+ModelPointer train_reward(ModelPointer start, std::span<const model::TokenRow> rows, const RewardOptions& options,
                           const OnStep& on_step) {
   options.validate();
   const auto objective = make_reward_objective(rows, options);
-  return train_head("reward", start, {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+  return train_head("reward", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
                     options.train, on_step);
 }
 
-ModelPointer train_outcome(const ModelPointer& start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
+ModelPointer train_outcome(ModelPointer start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
   const auto objective = make_binary_objective("outcome", rows);
-  return train_head("outcome", start, {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+  return train_head("outcome", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
                     options.train, on_step);
 }
 
-ModelPointer train_steps(const ModelPointer& start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
+ModelPointer train_steps(ModelPointer start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
   const auto objective = make_binary_objective("steps", rows);
-  return train_head("steps", start, {.kind = model::HeadKind::kSteps, .num_labels = 1, .seed = options.head_seed}, *objective,
+  return train_head("steps", std::move(start), {.kind = model::HeadKind::kSteps, .num_labels = 1, .seed = options.head_seed}, *objective,
                     options.train, on_step);
 }
 
-ModelPointer train_classify(const ModelPointer& start, std::span<const LabelledRow> rows, const std::vector<std::string>& names,
+ModelPointer train_classify(ModelPointer start, std::span<const LabelledRow> rows, const std::vector<std::string>& names,
                             const HeadOptions& options, const OnStep& on_step) {
   const auto objective = make_class_objective(rows, names);
   const model::Head head{.kind = model::HeadKind::kClasses, .num_labels = std::ssize(names), .seed = options.head_seed, .labels = names};
-  return train_head("classify", start, head, *objective, options.train, on_step);
+  return train_head("classify", std::move(start), head, *objective, options.train, on_step);
 }
 
-ModelPointer train_dpo(const ModelPointer& start, std::span<const DpoRow> rows, const DpoOptions& options, const OnStep& on_step) {
+ModelPointer train_dpo(ModelPointer start, std::span<const DpoRow> rows, const DpoOptions& options, const OnStep& on_step) {
   options.validate();
   require_language_head(*start, "dpo");
   std::string reference;
@@ -102,7 +115,8 @@ ModelPointer train_dpo(const ModelPointer& start, std::span<const DpoRow> rows, 
     reference = fmt::format("{}-{}", start->hash(), options.train.compute_type == model::ComputeType::kFloat32 ? "f32" : "bf16");
   }
   const auto objective = make_dpo_objective(rows, options, reference);
-  return start->with_decoder(run_training("dpo", start->decoder(), name_for_checkpoints(*start, options.train), *objective, options.train, on_step));
+  auto decoder = start->shared_decoder();
+  return run("dpo", std::move(start), std::move(decoder), *objective, options.train, on_step);
 }
 
 }  // namespace drover::train

@@ -16,16 +16,17 @@
 
 namespace drover::train {
 
-// Each function trains a copy of `start` and returns it; `start` does not change. The rows come from learned_rows.h, rendered in the
+// Each function trains a copy of `start` and returns it; `start` does not change. Given the last pointer to it, its weights go once
+// they are copied. The rows come from learned_rows.h, rendered in the
 // format of `start`'s tokenizer. They throw UserError when options are out of range, there are no rows, a token is outside the
 // vocabulary, the head does not fit, or the loss or a gradient is no longer finite (then with the step).
 
 /// Supervised fine-tuning: cross entropy, the sum over what is learned divided by its exact count over the whole step.
-std::shared_ptr<const model::Model> train_sft(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+std::shared_ptr<const model::Model> train_sft(std::shared_ptr<const model::Model> start, std::span<const model::TokenRow> rows,
                                               const TrainOptions& options, const OnStep& on_step = {});
 
 /// Next-token training on plain documents (`document_rows`); the same loss.
-std::shared_ptr<const model::Model> train_lm(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+std::shared_ptr<const model::Model> train_lm(std::shared_ptr<const model::Model> start, std::span<const model::TokenRow> rows,
                                              const TrainOptions& options, const OnStep& on_step = {});
 
 struct RewardOptions {
@@ -41,7 +42,7 @@ struct RewardOptions {
 
 /// A reward model: -log sigmoid(better - worse) over all ordered pairs of a row, averaged in the row, then over rows, without a margin
 /// (Llama 3 report, 4.1.2). A start model with a language head gets a new reward head; one with a reward head keeps it.
-std::shared_ptr<const model::Model> train_reward(const std::shared_ptr<const model::Model>& start, std::span<const model::TokenRow> rows,
+std::shared_ptr<const model::Model> train_reward(std::shared_ptr<const model::Model> start, std::span<const model::TokenRow> rows,
                                                  const RewardOptions& options, const OnStep& on_step = {});
 
 struct HeadOptions {
@@ -51,15 +52,15 @@ struct HeadOptions {
 
 /// An outcome reward model: binary cross entropy at the last token of each reply. It has a reward head, whose output is the logit that
 /// the reply is right, so it ranks replies like any reward model.
-std::shared_ptr<const model::Model> train_outcome(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+std::shared_ptr<const model::Model> train_outcome(std::shared_ptr<const model::Model> start, std::span<const LabelledRow> rows,
                                                   const HeadOptions& options, const OnStep& on_step = {});
 
 /// A stepwise reward model: binary cross entropy at the end of each step, every step of the batch counted alike. It has a steps head.
-std::shared_ptr<const model::Model> train_steps(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+std::shared_ptr<const model::Model> train_steps(std::shared_ptr<const model::Model> start, std::span<const LabelledRow> rows,
                                                 const HeadOptions& options, const OnStep& on_step = {});
 
 /// A classifier: cross entropy at the end of each dialog. `names`: the classes that labels count; they are saved with the head.
-std::shared_ptr<const model::Model> train_classify(const std::shared_ptr<const model::Model>& start, std::span<const LabelledRow> rows,
+std::shared_ptr<const model::Model> train_classify(std::shared_ptr<const model::Model> start, std::span<const LabelledRow> rows,
                                                    const std::vector<std::string>& names, const HeadOptions& options,
                                                    const OnStep& on_step = {});
 
@@ -91,7 +92,7 @@ struct DpoOptions {
 
 /// Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290) with a likelihood term. The reference is `start` itself; its
 /// log-probabilities are computed once, before the first step.
-std::shared_ptr<const model::Model> train_dpo(const std::shared_ptr<const model::Model>& start, std::span<const DpoRow> rows,
+std::shared_ptr<const model::Model> train_dpo(std::shared_ptr<const model::Model> start, std::span<const DpoRow> rows,
                                               const DpoOptions& options, const OnStep& on_step = {});
 
 }  // namespace drover::train

@@ -101,8 +101,9 @@ void check_finite(const model::Decoder& start) {
 
 class TrainingRun {
  public:
-  TrainingRun(const std::string& what, const model::Decoder& start, Objective& objective, const TrainOptions& options)
-      : what_(what), objective_(objective), options_(options), memory_before_(process_memory().now), learner_(make_learner(start, options)) {
+  TrainingRun(const std::string& what, std::shared_ptr<const model::Decoder> start, Objective& objective, const TrainOptions& options)
+      : what_(what), objective_(objective), options_(options), memory_before_(process_memory().now), learner_(make_learner(*start, options)) {
+    start.reset();
     std::vector<std::int64_t> sizes;
     for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
     plan_ = plan_steps(sizes, options);
@@ -269,15 +270,15 @@ class TrainingRun {
 
 }  // namespace
 
-std::shared_ptr<const model::Decoder> run_training(const std::string& what, const model::Decoder& start, const std::string& start_hash,
-                                                   Objective& objective, const TrainOptions& options, const OnStep& on_step) {
-  check_rows(objective, start.config());
-  check_finite(start);
+std::shared_ptr<const model::Decoder> run_training(const std::string& what, std::shared_ptr<const model::Decoder> start,
+                                                   const std::string& start_hash, Objective& objective, const TrainOptions& options, const OnStep& on_step) {
+  check_rows(objective, start->config());
+  check_finite(*start);
   std::optional<Checkpoint> checkpoint;
   if (!options.checkpoint_folder.empty()) {
     checkpoint.emplace(options.checkpoint_folder, key_of(start_hash, objective, options), options.keep_checkpoints);
   }
-  return TrainingRun(what, start, objective, options).finish(checkpoint, on_step);
+  return TrainingRun(what, std::move(start), objective, options).finish(checkpoint, on_step);
 }
 
 }  // namespace drover::train

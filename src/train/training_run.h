@@ -11,8 +11,8 @@
 namespace drover::train {
 
 /// Runs all steps of one training and returns the trained decoder. `what` names the run in messages ("sft"); `start_hash` names the
-/// start model in checkpoints.
-std::shared_ptr<const model::Decoder> run_training(const std::string& what, const model::Decoder& start, const std::string& start_hash,
-                                                   Objective& objective, const TrainOptions& options, const OnStep& on_step);
+/// start model in checkpoints; the run lets go of `start` once its weights are copied.
+std::shared_ptr<const model::Decoder> run_training(const std::string& what, std::shared_ptr<const model::Decoder> start,
+                                                   const std::string& start_hash, Objective& objective, const TrainOptions& options, const OnStep& on_step);
 
 }  // namespace drover::train
