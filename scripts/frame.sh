@@ -62,3 +62,13 @@ libtorch_folder() {
     done | head -n 1
   fi
 }
+
+# The nvcc that the preset cuda will take (cmake/DroverCuda.cmake looks in the same places); empty when there is none.
+cuda_compiler() {
+  local found
+  found="${CUDACXX:-}"
+  if [[ -z "$found" ]]; then found="$(command -v nvcc || true)"; fi
+  if [[ -z "$found" && -x /usr/local/cuda/bin/nvcc ]]; then found=/usr/local/cuda/bin/nvcc; fi
+  if [[ -z "$found" ]]; then found="$(compgen -G "$DROVER_HOME/cuda-compiler/nvidia/cu*/bin/nvcc" | head -n 1 || true)"; fi
+  echo "$found"
+}
