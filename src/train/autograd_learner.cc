@@ -82,9 +82,15 @@ class AutogradLearner final : public Learner {
 
   std::int64_t num_steps() const override { return optimizer_.num_steps(); }
 
-  State state() const override {
-    return {with_names_of(masters_, tensors_of(masters_)), with_names_of(masters_, optimizer_.first_moments()),
-            with_names_of(masters_, optimizer_.second_moments()), optimizer_.num_steps()};
+  const model::DecoderConfig& config() const override { return working_->config(); }
+
+  at::Tensor part(Part part, std::size_t index) const override {
+    switch (part) {
+      case Part::kMaster: return masters_[index].second.detach();
+      case Part::kFirstMoment: return optimizer_.first_moments()[index];
+      case Part::kSecondMoment: break;
+    }
+    return optimizer_.second_moments()[index];
   }
 
   void restore(const State& state) override {

@@ -21,21 +21,35 @@ namespace {
 constexpr const char* kFormat = "drover training checkpoint 2";
 constexpr std::string_view kPrefix = "step_", kSuffix = ".safetensors";
 
+using Part = Learner::Part;
+constexpr std::pair<Part, const char*> kParts[] = {
+    {Part::kMaster, "weight"}, {Part::kFirstMoment, "first_moment"}, {Part::kSecondMoment, "second_moment"}};
+
+/// A tensor of the state under the name that it has in the file; it is read when it is written, so that no second state exists.
 struct NamedState {
   std::string name;
-  at::Tensor tensor;
+  std::vector<std::int64_t> shape;
+  weights::ElementType type = weights::ElementType::kF32;
+  std::function<at::Tensor()> read;
 };
 
-/// Every tensor of the state, under the name that it has in the file.
-std::vector<NamedState> tensors_of(const Learner::State& state, const RunNotes& notes) {
+std::vector<NamedState> tensors_of(const Learner& learner, const RunNotes& notes) {
   std::vector<NamedState> tensors;
-  for (std::size_t i = 0; i < state.masters.size(); ++i) {
-    tensors.push_back({"weight/" + state.masters[i].first, state.masters[i].second});
-    tensors.push_back({"first_moment/" + state.first_moments[i].first, state.first_moments[i].second});
-    tensors.push_back({"second_moment/" + state.second_moments[i].first, state.second_moments[i].second});
+  std::size_t index = 0;
+  for (const auto& [name, shape] : model::parameter_shapes(learner.config())) {
+    for (const auto& [part, kind] : kParts) {
+      tensors.push_back({.name = fmt::format("{}/{}", kind, name), .shape = shape, .read = [&learner, part = part, index] {
+                           return learner.part(part, index);
+                         }});
+    }
+    ++index;
   }
-  if (notes.objective.defined()) tensors.push_back({"objective", notes.objective});
-  tensors.push_back({"losses", at::tensor(notes.losses, at::kDouble)});
+  if (notes.objective.defined()) {
+    tensors.push_back({.name = "objective", .shape = notes.objective.sizes().vec(), .read = [&notes] { return notes.objective; }});
+  }
+  tensors.push_back({.name = "losses", .shape = {std::ssize(notes.losses)}, .type = weights::ElementType::kF64, .read = [&notes] {
+                       return at::tensor(notes.losses, at::kDouble);
+                     }});
   return tensors;
 }
 
@@ -95,12 +109,12 @@ at::Tensor stored_tensor(const weights::TensorView& stored, weights::ElementType
 }
 
 /// The stored tensors of one kind.
-model::NamedTensors stored_tensors(const weights::SafetensorsFile& file, const std::string& kind, const model::NamedTensors& like,
+model::NamedTensors stored_tensors(const weights::SafetensorsFile& file, const std::string& kind, const model::NamedShapes& shapes,
                                    const std::filesystem::path& path) {
   model::NamedTensors tensors;
-  for (const auto& [name, tensor] : like) {
+  for (const auto& [name, shape] : shapes) {
     const auto& stored = file.at(kind + "/" + name);
-    if (stored.type != weights::ElementType::kF32 || at::IntArrayRef(stored.shape) != tensor.sizes()) {
+    if (stored.type != weights::ElementType::kF32 || stored.shape != shape) {
       throw base::UserError("{}: {} does not fit the model that is trained. Remove the checkpoint to begin anew.", path.string(), stored.name);
     }
     tensors.emplace_back(name, stored_tensor(stored, weights::ElementType::kF32, at::kFloat));
@@ -153,25 +167,24 @@ std::vector<std::filesystem::path> Checkpoint::newest_first() const {
   return paths;
 }
 
-void Checkpoint::save(const Learner::State& state, const RunNotes& notes) const {
-  const auto tensors = tensors_of(state, notes);
+void Checkpoint::save(const Learner& learner, const RunNotes& notes) const {
+  const auto tensors = tensors_of(learner, notes);
   std::vector<weights::TensorView> views;
   StateHasher hasher;
-  for (const auto& [name, tensor] : tensors) {
-    const auto type = tensor.scalar_type() == at::kDouble ? weights::ElementType::kF64 : weights::ElementType::kF32;
-    views.push_back({.name = name, .type = type, .shape = tensor.sizes().vec(), .bytes = {}});
-    const auto values = on_cpu(tensor);
-    hasher.add(name, bytes_of(values));
+  for (const auto& tensor : tensors) {
+    views.push_back({.name = tensor.name, .type = tensor.type, .shape = tensor.shape, .bytes = {}});
+    const auto values = on_cpu(tensor.read());
+    hasher.add(tensor.name, bytes_of(values));
   }
   const auto content = hasher.hex();
   at::Tensor current;  // keeps the bytes that are being written alive
   const auto bytes = [&](std::size_t index) {
-    current = on_cpu(tensors[index].tensor);
+    current = on_cpu(tensors[index].read());
     return bytes_of(current);
   };
-  const auto path = folder_ / fmt::format("{}{:08}{}", kPrefix, state.num_steps, kSuffix);
+  const auto path = folder_ / fmt::format("{}{:08}{}", kPrefix, learner.num_steps(), kSuffix);
   weights::write_safetensors(path, views,
-                             {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(state.num_steps)}, {"content", content}}, bytes);
+                             {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(learner.num_steps())}, {"content", content}}, bytes);
   if (content_of(weights::SafetensorsFile::open(path)) != content) {
     throw base::SurroundingsError("{} reads back other bytes than were written: the disk or its driver is at fault. Earlier checkpoints are kept.",
                                   path.string());
@@ -194,11 +207,11 @@ RunNotes Checkpoint::restore_from(const std::filesystem::path& path, Learner& le
   if (!steps) {
     throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path.string(), base::shown_name(text));
   }
-  const auto own = learner.state();
+  const auto shapes = model::parameter_shapes(learner.config());
   auto notes = stored_notes(file);
-  learner.restore({.masters = stored_tensors(file, "weight", own.masters, path),
-                   .first_moments = stored_tensors(file, "first_moment", own.first_moments, path),
-                   .second_moments = stored_tensors(file, "second_moment", own.second_moments, path),
+  learner.restore({.masters = stored_tensors(file, "weight", shapes, path),
+                   .first_moments = stored_tensors(file, "first_moment", shapes, path),
+                   .second_moments = stored_tensors(file, "second_moment", shapes, path),
                    .num_steps = *steps});
   return notes;
 }

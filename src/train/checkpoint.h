@@ -30,7 +30,7 @@ class Checkpoint {
 
   /// Writes the state, whole or not at all, and reads it back; only then older ones go. Throws SurroundingsError when the disk refuses
   /// or gives other bytes back; what was there before is still there then.
-  void save(const Learner::State& state, const RunNotes& notes) const;
+  void save(const Learner& learner, const RunNotes& notes) const;
 
   /// Reads the newest whole state into the learner and returns its notes, or nothing when there is none. Throws UserError when it
   /// belongs to another run, or does not fit the model, and when all files are damaged.

@@ -40,15 +40,22 @@ class Learner {
   /// Steps of AdamW done.
   virtual std::int64_t num_steps() const = 0;
 
-  /// Masters, first and second moments under the decoder's parameter names: copies or views, float32, in the order of
-  /// model::parameter_shapes.
+  /// The shape of what learns.
+  virtual const model::DecoderConfig& config() const = 0;
+
+  /// What a run needs to go on: of each parameter its master and AdamW's moments, float32, in the order of model::parameter_shapes.
+  enum class Part { kMaster, kFirstMoment, kSecondMoment };
+  /// One of them, of the parameter at `index`: a copy or a view.
+  virtual at::Tensor part(Part part, std::size_t index) const = 0;
+
   struct State {
     model::NamedTensors masters;
     model::NamedTensors first_moments;
     model::NamedTensors second_moments;
     std::int64_t num_steps = 0;
   };
-  virtual State state() const = 0;
+  /// All of them at once, which may take as much memory as the learner itself.
+  State state() const;
   /// Takes the state of another learner of the same shape (checked); what computes follows.
   virtual void restore(const State& state) = 0;
   /// The gradients by name, as `State::masters`: for tests.

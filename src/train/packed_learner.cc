@@ -47,8 +47,11 @@ class PackedLearner final : public Learner {
 
   std::int64_t num_steps() const override { return num_steps_; }
 
-  State state() const override {
-    return {decoder_->read(Kept::kMaster), decoder_->read(Kept::kFirstMoment), decoder_->read(Kept::kSecondMoment), num_steps_};
+  const model::DecoderConfig& config() const override { return decoder_->config(); }
+
+  at::Tensor part(Part part, std::size_t index) const override {
+    const auto kept = part == Part::kMaster ? Kept::kMaster : part == Part::kFirstMoment ? Kept::kFirstMoment : Kept::kSecondMoment;
+    return decoder_->read_one(kept, model::parameter_shapes(config())[index].first);
   }
 
   void restore(const State& state) override {

@@ -123,7 +123,7 @@ class TrainingRun {
       const auto report = step(learner_->num_steps());
       const auto done = learner_->num_steps();
       if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) {
-        checkpoint->save(learner_->state(), {.objective = objective_.state(), .losses = monitor_.state()});
+        checkpoint->save(*learner_, {.objective = objective_.state(), .losses = monitor_.state()});
       }
       if (on_step) on_step(report);
       if (done < total && options_.stop_when_lost) stop_when_lost(report);

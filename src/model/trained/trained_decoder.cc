@@ -143,6 +143,22 @@ class TrainedDecoderOf final : public TrainedDecoder {
     return ordered;
   }
 
+  Tensor read_one(Kept what, const std::string& name) const override {
+    Tensor found;
+    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
+    const auto look = [&](const auto& part) {
+      if (std::find(part.names().begin(), part.names().end(), name) == part.names().end()) return;
+      for (auto& [own_name, tensor] : part.read(what)) {
+        if (own_name == name) found = tensor;
+      }
+    };
+    self.for_each_matrix(look);
+    self.for_each_vector(look);
+    if (embedding_) look(*embedding_);
+    DROVER_CHECK(found.defined(), "There is no parameter {}", name);
+    return found;
+  }
+
   void write(Kept what, const NamedTensors& values) override {
     for_each_matrix([&](TrainedMatrix<Element>& matrix) { matrix.write(what, values); });
     for_each_vector([&](TrainedVector& vector) { vector.write(what, values); });

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "model/decoder.h"
 #include "model/model.h"
@@ -43,6 +44,8 @@ class TrainedDecoder {
 
   /// In the order of `parameter_shapes`: float32, or what computes in its own type (kWeights).
   virtual NamedTensors read(Kept what) const = 0;
+  /// The same of one parameter, which must exist (checked).
+  virtual at::Tensor read_one(Kept what, const std::string& name) const = 0;
   /// Takes masters or moments, of all parameters (checked).
   virtual void write(Kept what, const NamedTensors& values) = 0;
 

@@ -9,15 +9,15 @@
 
 namespace drover::model {
 
-TrainedEmbedding::TrainedEmbedding(std::string name, const Decoder& start, bool is_rounded) : name_(std::move(name)), is_rounded_(is_rounded) {
-  const at::Tensor& value = start.parameter(name_);
+TrainedEmbedding::TrainedEmbedding(std::string name, const Decoder& start, bool is_rounded) : names_{std::move(name)}, is_rounded_(is_rounded) {
+  const at::Tensor& value = start.parameter(names_[0]);
   rows_ = value.size(0);
   given_width_ = value.size(1);
   width_ = whole_panels(given_width_);
   is_touched_.assign(static_cast<std::size_t>(rows_), 0);
   float** numbers[] = {&master_, &gradient_, &first_, &second_};
   for (std::size_t i = 0; i < 4; ++i) *numbers[i] = static_cast<float*>(memory_[i].reserve_zeros(static_cast<std::size_t>(rows_ * width_) * sizeof(float)));
-  write(Kept::kMaster, {{name_, value}});
+  write(Kept::kMaster, {{names_[0], value}});
 }
 
 void TrainedEmbedding::read_row(std::int64_t token, float* out) const {
@@ -78,13 +78,13 @@ NamedTensors TrainedEmbedding::read(Kept what) const {
       }
     }
   });
-  return {{name_, values}};
+  return {{names_[0], values}};
 }
 
 void TrainedEmbedding::write(Kept what, const NamedTensors& values) {
   DROVER_CHECK(what != Kept::kGradient && what != Kept::kWeights, "Only masters and moments are restored");
-  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& value) { return value.first == name_; });
-  DROVER_CHECK(found != values.end(), "Parameter {} has a value", name_);
+  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& value) { return value.first == names_[0]; });
+  DROVER_CHECK(found != values.end(), "Parameter {} has a value", names_[0]);
   const at::Tensor given = found->second.to(at::kFloat).contiguous();
   float* to = what == Kept::kMaster ? master_ : what == Kept::kFirstMoment ? first_ : second_;
   for (std::int64_t row = 0; row < rows_; ++row) {

@@ -16,6 +16,7 @@ class TrainedEmbedding {
  public:
   TrainedEmbedding(std::string name, const Decoder& start, bool is_rounded);
 
+  const std::vector<std::string>& names() const { return names_; }
   std::int64_t width() const { return width_; }  ///< padded
   /// Row `token`, as it computes, to `out` [width].
   void read_row(std::int64_t token, float* out) const;
@@ -35,7 +36,7 @@ class TrainedEmbedding {
   std::int64_t most_bytes() const { return 16 * rows_ * width_; }
 
  private:
-  std::string name_;
+  std::vector<std::string> names_;  // one
   bool is_rounded_ = false;
   std::int64_t rows_ = 0, given_width_ = 0, width_ = 0;
   Buffer memory_[4];
