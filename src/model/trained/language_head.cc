@@ -21,7 +21,7 @@ constexpr float kNoLogit = -1e30F;
 
 template <typename Element>
 std::int64_t LanguageHead<Element>::positions_kept() const {
-  return std::max<std::int64_t>(1, kKeptBytes / (width() * static_cast<std::int64_t>(sizeof(Element))) / kLogitRows) * kLogitRows;
+  return std::max<std::int64_t>(1, most_kept_bytes_ / (width() * static_cast<std::int64_t>(sizeof(Element))) / kLogitRows) * kLogitRows;
 }
 
 template <typename Element>

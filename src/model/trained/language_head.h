@@ -10,14 +10,16 @@
 namespace drover::model {
 
 /// Log-probabilities of targets under softmax(hidden * W^T), and their backward. Logits exist for 128 positions at a time; what is kept
-/// for the backward pass are probabilities, for as many positions as `kKeptBytes` hold. Others are computed again.
+/// for the backward pass are probabilities, for as many positions as `most_kept_bytes` hold, at least
+/// 128. Others are computed again.
 template <typename Element>
 class LanguageHead {
  public:
   static constexpr std::int64_t kKeptBytes = std::int64_t{192} << 20;
 
   /// `matrix`: [vocabulary, hidden]; must outlive this.
-  LanguageHead(TrainedMatrix<Element>& matrix, std::int64_t vocab_size) : matrix_(&matrix), vocab_size_(vocab_size) {}
+  LanguageHead(TrainedMatrix<Element>& matrix, std::int64_t vocab_size, std::int64_t most_kept_bytes = kKeptBytes)
+      : matrix_(&matrix), vocab_size_(vocab_size), most_kept_bytes_(most_kept_bytes) {}
 
   /// `hidden` [count, inputs of the matrix] must stay until `backward`. Writes [count].
   void forward(const Element* hidden, std::span<const std::int32_t> targets, float* log_probs);
@@ -43,6 +45,7 @@ class LanguageHead {
 
   TrainedMatrix<Element>* matrix_;
   std::int64_t vocab_size_;
+  std::int64_t most_kept_bytes_;
   const Element* hidden_ = nullptr;
   std::vector<std::int32_t> targets_;
   std::vector<float> log_probs_;
