@@ -10,7 +10,7 @@ namespace drover::model {
 namespace {
 
 inline constexpr std::int64_t kRoundKeys = kBlocksOfARound * kBlockTokens;
-inline constexpr float kHidden = -2e30F;  // so far below kNothingSeen that its exponential is 0
+inline constexpr float kHidden = -1e38F;  // so far below kNothingSeen, scaled too, that its exponential is 0
 
 // Turns a row's scores of a round into weights relative to its new largest score, and scales what was summed before.
 template <typename Element>
