@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Compares the first-step losses of drover's trainers with TRL's, in float32, on a tiny random Llama.
+"""Compares the losses of the first 20 steps of drover's trainers with TRL's, in float32, on a tiny random Llama.
 
-Both see the same token ids: drover says how it renders the dialogs (`drover logprobs --json`), TRL gets these ids and masks.
-TRL's DPO compares terminators too and averages its likelihood term over tokens, so drover is asked for the same.
+Both see the same token ids: drover says how it renders the dialogs (`drover logprobs --json`), TRL gets these ids and masks. Every step
+takes all rows, so both learn the same batches whatever their order. TRL's DPO compares terminators too and averages its likelihood
+term over tokens, so drover is asked for the same; docs/training.md lists where the two differ on purpose.
 usage: compare_training.py   (the program: $DROVER, else build/release/src/drover)
 """
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,9 @@ from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, S
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DROVER = os.environ.get("DROVER", str(SOURCE / "build/release/src/drover"))
-TOLERANCE = 1e-5
+TOLERANCE = 1e-5        # of the first step, before any rounding of an optimizer
+STEPS, LATER_TOLERANCE = 20, 1e-3
+LEARNING_RATE = 1e-3
 ROWS = [
     ("Name a colour.", "Blue, like the sea on a clear day.", "No."),
     ("What is 2 + 2?", "4", "It could be five, it could be six, who knows."),
@@ -77,10 +81,10 @@ class ReadyDpoTrainer(DPOTrainer):
         return dataset
 
 
-def first_loss(trainer) -> float:
+def losses(trainer) -> list:
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    return trainer.state.log_history[0]["loss"]
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
 def main() -> int:
@@ -96,36 +100,42 @@ def main() -> int:
              "rejected": [{"role": "assistant", "content": r}]} for q, c, r in ROWS])
         dialogs = write_rows(folder / "sft.jsonl", [
             {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": c}]} for q, c, _ in ROWS])
-        common = dict(output_dir=str(folder / "trl"), per_device_train_batch_size=len(ROWS), max_steps=1, logging_steps=1, save_strategy="no",
+        common = dict(output_dir=str(folder / "trl"), per_device_train_batch_size=len(ROWS), max_steps=STEPS, logging_steps=1, save_strategy="no",
+                      learning_rate=LEARNING_RATE, lr_scheduler_type="constant", weight_decay=0.0, max_grad_norm=1.0,
                       report_to=[], use_cpu=True, bf16=False, disable_tqdm=True, gradient_checkpointing=False, max_length=None)
-        ours = lambda kind, data, *more: drover("train", kind, model, data, "-o", folder / kind, "--steps", 1, "--rows-per-step", len(ROWS),
-                                                "--lr", "1e-30", "--format", "chatml", "--dtype", "f32", "--json", *more)[0]["loss"]
+        run = lambda kind, start, data, *more: [line["loss"] for line in drover(
+            "train", kind, start, data, "-o", folder / kind, "--rows-per-step", len(ROWS), "--schedule", "constant", "--format", "chatml",
+            "--dtype", "f32", "--json", *more)]
+        ours = lambda kind, data, *more: run(kind, model, data, "--steps", STEPS, "--lr", LEARNING_RATE, *more)
         load = lambda: AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
         pairs = []
 
         sft = Dataset.from_list([{"input_ids": p + r, "completion_mask": [0] * len(p) + [1] * len(r)} for p, r in chosen])
         trainer = SFTTrainer(load(), args=SFTConfig(**common, completion_only_loss=True), train_dataset=sft, processing_class=tokenizer)
-        pairs.append(("sft", ours("sft", dialogs), first_loss(trainer)))
+        pairs.append(("sft", ours("sft", dialogs), losses(trainer)))
 
         dpo = Dataset.from_list([{"prompt_ids": p, "chosen_ids": c, "rejected_ids": r} for (p, c), (_, r) in zip(chosen, rejected)])
         config = DPOConfig(**common, beta=0.1, loss_type=["sigmoid", "sft"], loss_weights=[1.0, 0.2])
         trainer = ReadyDpoTrainer(load(), load(), args=config, train_dataset=dpo, processing_class=tokenizer)
-        pairs.append(("dpo + 0.2 sft", ours("dpo", preferences, "--compare-terminators", "--nll-per-token"), first_loss(trainer)))
+        pairs.append(("dpo + 0.2 sft", ours("dpo", preferences, "--compare-terminators", "--nll-per-token", "--reference-cache", "none"), losses(trainer)))
 
         # The reward model that drover began with: a step of 1e-30 changes nothing, so what it saved is its start.
-        reward_loss = ours("reward", preferences)
-        start = AutoModelForSequenceClassification.from_pretrained(folder / "reward", dtype=torch.float32, num_labels=1)
+        run("reward", model, preferences, "--steps", 1, "--lr", "1e-30")
+        reward_losses = run("reward", shutil.copytree(folder / "reward", folder / "reward_start"), preferences, "--steps", STEPS,
+                            "--lr", LEARNING_RATE)
+        start = AutoModelForSequenceClassification.from_pretrained(folder / "reward_start", dtype=torch.float32, num_labels=1)
         start.config.pad_token_id = tokenizer.pad_token_id
         reward = Dataset.from_list([{"chosen_ids": p + c, "rejected_ids": p + r} for (p, c), (_, r) in zip(chosen, rejected)])
         trainer = RewardTrainer(start, args=RewardConfig(**common), train_dataset=reward, processing_class=tokenizer)
-        pairs.append(("reward", reward_loss, first_loss(trainer)))
+        pairs.append(("reward", reward_losses, losses(trainer)))
 
     failed = False
-    print(f"{'training':<16}{'drover':>12}{'TRL':>12}{'difference':>14}")
+    print(f"{'training':<16}{'drover, step 1':>16}{'TRL':>12}{'difference':>14}{'step ' + str(STEPS):>12}{'TRL':>12}{'largest difference':>20}")
     for kind, own, peer in pairs:
-        difference = abs(own - peer)
-        failed |= not difference <= TOLERANCE * max(1.0, abs(peer))
-        print(f"{kind:<16}{own:>12.6f}{peer:>12.6f}{difference:>14.2e}")
+        assert len(own) == len(peer) == STEPS, (kind, len(own), len(peer))
+        differences = [abs(a - b) for a, b in zip(own, peer)]
+        failed |= not differences[0] <= TOLERANCE * max(1.0, abs(peer[0])) or not max(differences) <= LATER_TOLERANCE
+        print(f"{kind:<16}{own[0]:>16.6f}{peer[0]:>12.6f}{differences[0]:>14.2e}{own[-1]:>12.6f}{peer[-1]:>12.6f}{max(differences):>20.2e}")
     print("NOT EQUAL" if failed else "equal")
     return 1 if failed else 0
 

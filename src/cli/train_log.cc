@@ -1,0 +1,132 @@
+#include "cli/train_log.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "cli/fact_lines.h"
+#include "cli/json_output.h"
+#include "cli/learned_text.h"
+#include "cli/terminal.h"
+
+namespace drover::cli {
+namespace {
+
+constexpr double kUnusual = 5.0;    // standard deviations above the losses before
+constexpr std::size_t kListed = 20;  // lines named in one message
+
+std::string object_line(const train::StepReport& report) {
+  nlohmann::ordered_json line = {{"step", report.step}, {"steps", report.total_steps}, {"loss", report.loss}};
+  line["loss_z"] = report.loss_z ? nlohmann::ordered_json(*report.loss_z) : nlohmann::ordered_json(nullptr);
+  line["grad_norm"] = report.grad_norm;
+  line["learning_rate"] = report.learning_rate;
+  line["rows"] = report.rows;
+  line["tokens"] = report.tokens;
+  line["tokens_per_second"] = report.tokens_per_second;
+  line["memory_bytes"] = report.memory_bytes;
+  line["peak_memory_bytes"] = report.peak_memory_bytes;
+  line["metrics"] = report.metrics;
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string text_line(const std::string& kind, const train::StepReport& report) {
+  std::string line = fmt::format("{} {}/{} | loss {:.4f}", kind, report.step, report.total_steps, report.loss);
+  if (report.loss_z) line += fmt::format(" ({:+.1f}z)", *report.loss_z);
+  for (const auto& [name, value] : report.metrics) line += fmt::format(" | {} {:.4g}", name, value);
+  line += fmt::format(" | grad norm {:.3g} | lr {:.2e} | {:.0f} tok/s", report.grad_norm, report.learning_rate, report.tokens_per_second);
+  if (report.memory_bytes > 0) line += fmt::format(" | {:.2f} GB", static_cast<double>(report.memory_bytes) / 1e9);
+  return shown(line) + "\n";
+}
+
+std::string spelled_time(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 5400) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+std::string listed(std::vector<std::int64_t> lines) {
+  std::sort(lines.begin(), lines.end());
+  lines.erase(std::unique(lines.begin(), lines.end()), lines.end());
+  const auto more = lines.size() > kListed ? fmt::format(" and {} more", lines.size() - kListed) : std::string();
+  lines.resize(std::min(lines.size(), kListed));
+  return fmt::format("{}{}", fmt::join(lines, ", "), more);
+}
+
+}  // namespace
+
+TrainLog::TrainLog(const TrainArguments& arguments, const TrainRows& rows) : arguments_(arguments), rows_(rows) {
+  if (!arguments.log.empty()) {
+    errno = 0;
+    log_.open(arguments.log, std::ios::binary | std::ios::app);
+    if (!log_) throw base::UserError("{} cannot be written: {}. Give --log another file.", arguments.log, std::strerror(errno));
+  }
+  if (!arguments.tensorboard.empty()) events_.emplace(arguments.tensorboard);
+}
+
+void TrainLog::show_rows(const text::Tokenizer& tokenizer) const {
+  if (!rows_.bad_rows.empty()) {
+    std::vector<std::int64_t> lines;
+    for (const auto& bad : rows_.bad_rows) lines.push_back(bad.line);
+    fmt::print(stderr, "{}: {} rows skipped, line {}; the first: {}\n", arguments_.data, lines.size(), listed(lines),
+               shown(rows_.bad_rows.front().reason));
+  }
+  if (rows_.num_unclear > 0) {
+    fmt::print(stderr, "{}: {} comparisons below {} are left out\n", arguments_.data, rows_.num_unclear, arguments_.lowest_level);
+  }
+  const bool learns_targets = rows_.labelled.empty() && rows_.facts.empty();
+  const auto count = std::min(arguments_.show_rows, rows_.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    fmt::print(stderr, "{}, line {}: {} tokens, {} learned\n{}\n", arguments_.data, rows_.lines[static_cast<std::size_t>(i)],
+               rows_.tree(i).num_tokens(), rows_.tree(i).learned.size(),
+               learned_text(rows_.tree(i), tokenizer, learns_targets, wants_colour(stderr)));
+  }
+}
+
+void TrainLog::show(const train::RunOutlook& outlook) const {
+  const auto saved = outlook.tokens_unshared - outlook.tokens;
+  fmt::print(stderr, "{}: {} rows, {} tokens{}, {} learned\n", arguments_.kind, grouped(outlook.rows), grouped(outlook.tokens),
+             saved > 0 ? fmt::format(" ({} of prompts that responses share are computed once)", grouped(saved)) : "", grouped(outlook.learned));
+  const auto continued = outlook.steps_done > 0 ? fmt::format(", going on after step {}", outlook.steps_done) : std::string();
+  fmt::print(stderr, "{}: {} steps, {} tokens in all, at most {} at once{}; about {:.2f} GB and {}\n", arguments_.kind, grouped(outlook.steps),
+             grouped(outlook.step_tokens), grouped(outlook.largest_row), continued,
+             static_cast<double>(outlook.predicted_peak_bytes) / 1e9, spelled_time(outlook.predicted_seconds));
+}
+
+void TrainLog::add(const train::StepReport& report) {
+  const auto line = object_line(report);
+  write_output(arguments_.json ? line : text_line(arguments_.kind, report));
+  if (log_.is_open()) append_to_log(line);
+  if (events_) {
+    std::vector<std::pair<std::string, double>> values{{"loss", report.loss}, {"grad_norm", report.grad_norm},
+                                                       {"learning_rate", report.learning_rate},
+                                                       {"tokens_per_second", report.tokens_per_second},
+                                                       {"memory_bytes", static_cast<double>(report.memory_bytes)}};
+    if (report.loss_z) values.emplace_back("loss_z", *report.loss_z);
+    for (const auto& [name, value] : report.metrics) values.emplace_back(arguments_.kind + "/" + name, value);
+    events_->add(report.step, values);
+  }
+  warn_of_unusual(report);
+}
+
+void TrainLog::append_to_log(const std::string& line) {
+  errno = 0;
+  log_ << line << std::flush;
+  if (!log_) throw base::SurroundingsError("{} cannot be written: {}.", arguments_.log, std::strerror(errno));
+}
+
+void TrainLog::warn_of_unusual(const train::StepReport& report) const {
+  if (!report.loss_z || *report.loss_z < kUnusual) return;
+  std::vector<std::int64_t> lines;
+  for (const auto index : report.row_indices) lines.push_back(rows_.lines[static_cast<std::size_t>(index)]);
+  fmt::print(stderr, "step {}: the loss {:.4g} lies {:.1f} standard deviations above the steps before; its rows stand in line {} of {}\n",
+             report.step, report.loss, *report.loss_z, listed(lines), arguments_.data);
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,192 @@
+#include "cli/train_rows.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/nearest_name.h"
+#include "chat/strict_json.h"
+#include "cli/choose_format.h"
+#include "cli/interruption.h"
+#include "train/labelled_examples.h"
+#include "train/reward_layout.h"
+
+namespace drover::cli {
+namespace {
+
+class RowReader {
+ public:
+  RowReader(const TrainArguments& arguments, const model::Model& start) : arguments_(arguments), start_(start) {
+    if (arguments.kind != "lm") format_ = choose_format(arguments.format, start.chat_template(), start.shared_tokenizer());
+    options_.max_tokens = std::min(arguments.max_tokens, start.config().max_positions);
+  }
+
+  TrainRows read() {
+    const auto& kind = arguments_.kind;
+    if (kind == "sft") read_dialogs();
+    if (kind == "reward" || kind == "dpo") read_preferences();
+    if (kind == "outcome") read_lines([this](std::int64_t line, std::string_view text) { add_outcome(line, text); });
+    if (kind == "steps") read_lines([this](std::int64_t line, std::string_view text) { add_steps(line, text); });
+    if (kind == "lm") read_lines([this](std::int64_t line, std::string_view text) { add_document(line, text); });
+    if (kind == "classify") read_classes();
+    if (found_.size() == 0) refuse_empty();
+    return std::move(found_);
+  }
+
+ private:
+  chat::DialogFileOptions file_options() const {
+    return {.on_bad_row = arguments_.on_bad_row == "skip" ? chat::OnBadRow::kSkip : chat::OnBadRow::kStop, .ignored_keys = {}};
+  }
+
+  void read_dialogs() {
+    const auto learn = arguments_.learn == "all" ? train::Learn::kAll : train::Learn::kFinal;
+    auto report = chat::for_each_dialog(arguments_.data, file_options(), [&](std::int64_t line, const chat::Dialog& dialog) {
+      throw_if_interrupted();
+      add(line, train::sft_row(*format_, dialog, learn, options_));
+    });
+    found_.bad_rows = std::move(report.bad_rows);
+  }
+
+  void read_preferences() {
+    const auto lowest = *chat::preference_level_of(arguments_.lowest_level);
+    auto report = chat::for_each_preference(arguments_.data, file_options(), [&](std::int64_t line, const chat::PreferenceRow& row) {
+      throw_if_interrupted();
+      const auto clear = train::clear_part(row, lowest);
+      found_.num_unclear += std::ssize(row.levels) - (clear ? std::ssize(clear->levels) : 0);
+      if (!clear) return;
+      if (arguments_.kind == "reward") {
+        add_ranking(line, *clear);
+      } else {
+        add_pairs(line, *clear);
+      }
+    });
+    found_.bad_rows = std::move(report.bad_rows);
+  }
+
+  void add(std::int64_t line, model::TokenRow row) {
+    found_.rows.push_back(std::move(row));
+    found_.lines.push_back(line);
+  }
+
+  void add_ranking(std::int64_t line, const chat::PreferenceRow& row) {
+    const auto tree = train::reward_row(*format_, row, options_);
+    auto laid_out = train::lay_out(tree, *train::reward_layout_of(arguments_.layout), arguments_.train.seed);
+    found_.facts.push_back(train::reward_facts(tree, row));
+    add(line, std::move(laid_out));
+  }
+
+  void add_pairs(std::int64_t line, const chat::PreferenceRow& row) {
+    const train::DpoRowOptions options{.rows = options_, .mask_format_tokens = !arguments_.compare_terminators};
+    auto pairs = arguments_.pairs == "all" ? train::dpo_rows(*format_, row, options) : std::vector{train::dpo_row(*format_, row, options)};
+    for (auto& pair : pairs) {
+      found_.pairs.push_back(std::move(pair));
+      found_.lines.push_back(line);
+    }
+  }
+
+  void add_labelled(std::int64_t line, train::LabelledRow row) {
+    found_.labelled.push_back(std::move(row));
+    found_.lines.push_back(line);
+  }
+
+  void add_outcome(std::int64_t line, std::string_view text) {
+    const auto example = train::outcome_example(text);
+    add_labelled(line, train::outcome_row(*format_, example.prompt, example.replies, example.labels, options_));
+  }
+
+  void add_steps(std::int64_t line, std::string_view text) {
+    const auto example = train::steps_example(text);
+    add_labelled(line, train::steps_row(*format_, example.dialog, example.labels, {.rows = options_, .after_error = arguments_.after_error}));
+  }
+
+  void add_document(std::int64_t line, std::string_view text) {
+    const auto json = chat::parse_strict_json(text);
+    const auto* object = std::get_if<chat::Json>(&json);
+    if (object == nullptr || !object->is_object() || !object->contains("text") || !(*object)["text"].is_string()) {
+      throw base::UserError("expected an object with a \"text\"");
+    }
+    auto ids = start_.tokenizer().encode((*object)["text"].get<std::string>(), {.parse_special = false, .add_special = true});
+    if (const auto eos = start_.tokenizer().eos()) ids.push_back(*eos);
+    auto pieces = train::document_rows(ids, options_);
+    if (pieces.empty()) throw base::UserError("the text has no token to predict");
+    for (auto& piece : pieces) add(line, std::move(piece));
+  }
+
+  /// The names of the classes are known only after the last line.
+  void read_classes() {
+    std::vector<std::pair<std::int64_t, train::ClassExample>> examples;
+    read_lines([&](std::int64_t line, std::string_view text) { examples.emplace_back(line, train::class_example(text)); });
+    found_.classes = arguments_.labels;
+    if (found_.classes.empty()) {
+      std::set<std::string> names;
+      for (const auto& [line, example] : examples) names.insert(example.label);
+      found_.classes.assign(names.begin(), names.end());
+    }
+    if (found_.classes.size() < 2) throw base::UserError("{} has {} class; a classifier needs two.", arguments_.data, found_.classes.size());
+    for (const auto& [line, example] : examples) {
+      guarded(line, [&] {
+        const auto place = std::find(found_.classes.begin(), found_.classes.end(), example.label);
+        if (place == found_.classes.end()) {
+          const std::vector<std::string_view> known(found_.classes.begin(), found_.classes.end());
+          throw base::UserError("the label \"{}\" is none of --labels{}", example.label, base::suggestion(example.label, known));
+        }
+        add_labelled(line, train::class_row(*format_, example.dialog, place - found_.classes.begin(), options_));
+      });
+    }
+  }
+
+  /// Stops at a bad row or keeps it, as was asked.
+  void guarded(std::int64_t line, const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const base::UserError& error) {
+      if (arguments_.on_bad_row != "skip") throw base::UserError("{}, line {}: {}", arguments_.data, line, error.what());
+      found_.bad_rows.push_back({line, error.what()});
+    }
+  }
+
+  void read_lines(const std::function<void(std::int64_t, std::string_view)>& read_line) {
+    base::for_each_line(arguments_.data, [&](std::int64_t line, std::string_view text) {
+      throw_if_interrupted();
+      if (text.find_first_not_of(" \t\r") == std::string_view::npos) return;
+      guarded(line, [&] { read_line(line, text); });
+    });
+  }
+
+  [[noreturn]] void refuse_empty() const {
+    if (!found_.bad_rows.empty()) {
+      throw base::UserError("{} holds no rows that can be learned: all {} are bad; line {}: {}", arguments_.data, found_.bad_rows.size(),
+                            found_.bad_rows.front().line, found_.bad_rows.front().reason);
+    }
+    if (found_.num_unclear > 0) {
+      throw base::UserError("{} holds no comparison of level {} or above ({} are below). See --lowest-level.", arguments_.data,
+                            arguments_.lowest_level, found_.num_unclear);
+    }
+    throw base::UserError("{} holds no rows: the file is empty.", arguments_.data);
+  }
+
+  const TrainArguments& arguments_;
+  const model::Model& start_;
+  std::shared_ptr<const chat::ChatFormat> format_;
+  train::RowOptions options_;
+  TrainRows found_;
+};
+
+}  // namespace
+
+const model::TokenRow& TrainRows::tree(std::int64_t index) const {
+  const auto place = static_cast<std::size_t>(index);
+  if (!rows.empty()) return rows[place];
+  return pairs.empty() ? labelled[place].row : pairs[place].row;
+}
+
+TrainRows read_train_rows(const TrainArguments& arguments, const model::Model& start) { return RowReader(arguments, start).read(); }
+
+}  // namespace drover::cli
