@@ -46,9 +46,10 @@ base::ExitStatus measure_gap(const GapOptions& options) {
   generate::GenerationCallbacks callbacks;
   callbacks.on_progress = progress.on_progress();
   const auto results = generate::make_local_generator(model, format, {}, weight_form(options.weights))->generate(requests, callbacks);
+  model::TrainingLogProbs training(model);
   std::vector<double> gaps;
   for (std::size_t i = 0; i < results.size(); ++i) {
-    generate::add_log_prob_gaps(*model, results[i], gaps);
+    generate::add_log_prob_gaps(training, results[i], gaps);
     progress.show({.what = "comparing", .done = static_cast<std::int64_t>(i) + 1, .total = static_cast<std::int64_t>(results.size()), .unit = "prompts"});
     throw_if_interrupted();
   }

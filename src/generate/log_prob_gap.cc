@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/log_probs.h"
 #include "model/token_tree.h"
 
 namespace drover::generate {
 
-void add_log_prob_gaps(const model::Model& model, const GenerationResult& result, std::vector<double>& gaps) {
+void add_log_prob_gaps(model::TrainingLogProbs& training, const GenerationResult& result, std::vector<double>& gaps) {
   model::TokenRow row;
   const auto root = row.add_segment(-1, result.prompt_ids);
   for (const auto& response : result.responses) {
@@ -20,7 +19,7 @@ void add_log_prob_gaps(const model::Model& model, const GenerationResult& result
     }
   }
   if (row.learned.empty()) return;
-  const auto trained = model::log_probs(model, row);
+  const auto trained = training(row);
   std::size_t next = 0;
   for (const auto& response : result.responses) {
     for (const float sampled : response.log_probs) gaps.push_back(static_cast<double>(sampled) - static_cast<double>(trained[next++]));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "generate/generator.h"
-#include "model/model.h"
+#include "model/trained/training_log_probs.h"
 
 namespace drover::generate {
 
@@ -20,7 +20,7 @@ struct LogProbGap {
 };
 
 /// Adds to `gaps` sampler minus training for each sampled token of one request; the prompt is computed once for all replies.
-void add_log_prob_gaps(const model::Model& model, const GenerationResult& result, std::vector<double>& gaps);
+void add_log_prob_gaps(model::TrainingLogProbs& training, const GenerationResult& result, std::vector<double>& gaps);
 
 LogProbGap log_prob_gap(std::span<const double> gaps);
 

@@ -2,37 +2,54 @@
 
 #include <sys/mman.h>
 
-#include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace drover::model {
+namespace {
 
-void Buffer::Free::operator()(void* memory) const { std::free(memory); }
+constexpr std::size_t kPage = 4096, kLargePage = std::size_t{2} << 20;
 
-void* Buffer::reserve(std::size_t bytes) {
-  constexpr std::size_t kPage = 4096, kLargePage = std::size_t{2} << 20;
-  if (bytes <= size_) return memory_.get();
-  const std::size_t page = bytes < 4 * kLargePage ? kPage : kLargePage;
-  const std::size_t whole = (bytes + page - 1) / page * page;
-  memory_.reset();
-  size_ = 0;
-  memory_.reset(std::aligned_alloc(page, whole));
-  if (memory_ == nullptr) throw std::bad_alloc();
-  size_ = whole;
-  if (page == kLargePage) ::madvise(memory_.get(), whole, MADV_HUGEPAGE);  // only speed depends on it
-  return memory_.get();
+}  // namespace
+
+Buffer::Buffer(Buffer&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(memory_, other.memory_);
+  std::swap(size_, other.size_);
+  return *this;
 }
 
-void* Buffer::reserve_zeros(std::size_t bytes) {
+Buffer::~Buffer() { free(); }
+
+void* Buffer::reserve(std::size_t bytes) {
+  if (bytes <= size_) return memory_;
   free();
-  memory_.reset(std::calloc(bytes, 1));  // large ones come from the system, which zeroes pages when they are used
-  if (memory_ == nullptr) throw std::bad_alloc();
-  size_ = bytes;
-  return memory_.get();
+  map(bytes, bytes >= 4 * kLargePage);
+  return memory_;
+}
+
+void* Buffer::reserve_zeros(std::size_t bytes, bool whole) {
+  free();
+  map(bytes, whole);
+  return memory_;
+}
+
+// Straight from the system: pages are zero, and are taken when they are first written to.
+void Buffer::map(std::size_t bytes, bool in_large_pages) {
+  const std::size_t page = in_large_pages ? kLargePage : kPage;
+  const std::size_t whole = (bytes + page - 1) / page * page;
+  if (whole == 0) return;
+  void* memory = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  memory_ = memory;
+  size_ = whole;
+  if (in_large_pages) ::madvise(memory, whole, MADV_HUGEPAGE);  // only speed depends on it
 }
 
 void Buffer::free() {
-  memory_.reset();
+  if (memory_ != nullptr) ::munmap(memory_, size_);
+  memory_ = nullptr;
   size_ = 0;
 }
 

@@ -16,7 +16,7 @@ TrainedEmbedding::TrainedEmbedding(std::string name, const Decoder& start, bool 
   width_ = whole_panels(given_width_);
   is_touched_.assign(static_cast<std::size_t>(rows_), 0);
   float** numbers[] = {&master_, &gradient_, &first_, &second_};
-  for (std::size_t i = 0; i < 4; ++i) *numbers[i] = static_cast<float*>(memory_[i].reserve_zeros(static_cast<std::size_t>(rows_ * width_) * sizeof(float)));
+  for (std::size_t i = 0; i < 4; ++i) *numbers[i] = static_cast<float*>(memory_[i].reserve_zeros(static_cast<std::size_t>(rows_ * width_) * sizeof(float), false));
   write(Kept::kMaster, {{names_[0], value}});
 }
 

@@ -38,12 +38,8 @@ TrainedMatrix<Element>::TrainedMatrix(std::vector<std::string> names, const Deco
   const std::int64_t count = panels_ * kPanelColumns * inputs_;
   weights_ = memory_[0].of<Element>(count);
   if constexpr (!std::is_same_v<Element, float>) low_ = memory_[1].of<std::int16_t>(count);
-  gradient_ = memory_[2].of<float>(count);
-  first_ = memory_[3].of<float>(count);
-  second_ = memory_[4].of<float>(count);
-  std::memset(gradient_, 0, static_cast<std::size_t>(count) * sizeof(float));
-  std::memset(first_, 0, static_cast<std::size_t>(count) * sizeof(float));
-  std::memset(second_, 0, static_cast<std::size_t>(count) * sizeof(float));
+  float** numbers[] = {&gradient_, &first_, &second_};
+  for (std::size_t i = 0; i < 3; ++i) *numbers[i] = static_cast<float*>(memory_[2 + i].reserve_zeros(static_cast<std::size_t>(count) * sizeof(float), true));
   write(Kept::kMaster, values);
 }
 
