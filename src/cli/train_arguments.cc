@@ -18,6 +18,7 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--rows-per-step", train.rows_per_step, "rows of one step")->capture_default_str();
   command.add_option("--tokens-per-step", train.tokens_per_step, "tokens of one step, in place of --rows-per-step; 0: off")->capture_default_str();
   command.add_option("--packed-tokens", train.packed_tokens, "tokens computed at once")->capture_default_str();
+  command.add_flag("--recompute-layers", train.recompute_layers, "keep less for the backward pass and compute layers again: less memory, more time");
   command.add_option("--max-tokens", arguments.max_tokens, "longer rows are refused")->capture_default_str();
   command.add_option("--schedule", arguments.schedule, "constant, linear or cosine")->check(CLI::IsMember({"constant", "linear", "cosine"}))
       ->capture_default_str();

@@ -14,7 +14,7 @@ namespace drover::cli {
 /// What `drover train` is asked for.
 struct TrainArguments {
   std::string kind, model, data, out, config;
-  std::string format, learn = "final", schedule = "cosine", on_bad_row = "stop", checkpoint, dtype = "f32", device = "cpu";
+  std::string format, learn = "final", schedule = "cosine", on_bad_row = "stop", checkpoint, dtype = "bf16", device = "cpu";
   std::string layout = "tree";           ///< of reward rows
   std::string pairs = "best-worst";      ///< of a ranking, for DPO
   std::string dpo_loss = "sigmoid";

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -52,17 +53,17 @@ train::DpoOptions dpo_options(const TrainArguments& arguments, const train::Trai
   return dpo;
 }
 
-ModelPointer train_rows(const TrainArguments& arguments, const ModelPointer& start, const TrainRows& rows,
+ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, const TrainRows& rows,
                         const train::TrainOptions& options, const train::OnStep& on_step) {
   const auto& kind = arguments.kind;
   const train::HeadOptions head{.train = options, .head_seed = arguments.head_seed};
-  if (kind == "lm") return train::train_lm(start, rows.rows, options, on_step);
-  if (kind == "sft") return train::train_sft(start, rows.rows, options, on_step);
-  if (kind == "dpo") return train::train_dpo(start, rows.pairs, dpo_options(arguments, options), on_step);
-  if (kind == "outcome") return train::train_outcome(start, rows.labelled, head, on_step);
-  if (kind == "steps") return train::train_steps(start, rows.labelled, head, on_step);
-  if (kind == "classify") return train::train_classify(start, rows.labelled, rows.classes, head, on_step);
-  return train::train_reward(start, rows.rows, {.train = options, .centring = arguments.centring, .head_seed = arguments.head_seed, .facts = rows.facts},
+  if (kind == "lm") return train::train_lm(std::move(start), rows.rows, options, on_step);
+  if (kind == "sft") return train::train_sft(std::move(start), rows.rows, options, on_step);
+  if (kind == "dpo") return train::train_dpo(std::move(start), rows.pairs, dpo_options(arguments, options), on_step);
+  if (kind == "outcome") return train::train_outcome(std::move(start), rows.labelled, head, on_step);
+  if (kind == "steps") return train::train_steps(std::move(start), rows.labelled, head, on_step);
+  if (kind == "classify") return train::train_classify(std::move(start), rows.labelled, rows.classes, head, on_step);
+  return train::train_reward(std::move(start), rows.rows, {.train = options, .centring = arguments.centring, .head_seed = arguments.head_seed, .facts = rows.facts},
                              on_step);
 }
 
@@ -70,7 +71,8 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   apply_config(arguments);
   check_options_of_kind(arguments);
   model::use_threads(arguments.threads);
-  const auto start = model::Model::load(model_path(arguments.model), {.compute_type = compute_type(arguments.dtype), .device = arguments.device});
+  // In float32, because that is what master weights are; the run lets go of it once it has copied them.
+  auto start = model::Model::load(model_path(arguments.model), {.compute_type = model::ComputeType::kFloat32, .device = arguments.device});
   const auto rows = read_train_rows(arguments, *start);
   TrainLog log(arguments, rows);
   log.show_rows(start->tokenizer());
@@ -78,12 +80,13 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   auto options = train_options(arguments, rows);
   options.on_start = [&](const train::RunOutlook& outlook) { log.show(outlook); };
   options.on_progress = progress.on_progress();
-  const auto trained = train_rows(arguments, start, rows, options, [&](const train::StepReport& report) {
+  const auto origin = model::weights_hash(*start);
+  const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
     progress.clear();
     log.add(report);
     throw_if_interrupted();
   });
-  model::save_model(*trained, {.start = model::weights_hash(*start)}, arguments.out);
+  model::save_model(*trained, {.start = origin}, arguments.out);
   return base::ExitStatus::kDone;
 }
 

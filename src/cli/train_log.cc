@@ -102,6 +102,7 @@ void TrainLog::show(const train::RunOutlook& outlook) const {
 void TrainLog::add(const train::StepReport& report) {
   const auto line = object_line(report);
   write_output(arguments_.json ? line : text_line(arguments_.kind, report));
+  std::fflush(stdout);  // a run takes long, and whoever follows it through a pipe wants each step
   if (log_.is_open()) append_to_log(line);
   if (events_) {
     std::vector<std::pair<std::string, double>> values{{"loss", report.loss}, {"grad_norm", report.grad_norm},

@@ -99,10 +99,18 @@ void check_finite(const model::Decoder& start) {
   }
 }
 
+/// What the process holds beside the start model, which goes once its weights are copied (unless others hold it too).
+std::int64_t memory_without(const std::shared_ptr<const model::Decoder>& start) {
+  std::int64_t bytes = process_memory().now;
+  if (start.use_count() > 1) return bytes;
+  for (const auto& [name, tensor] : start->parameters()) bytes -= static_cast<std::int64_t>(tensor.nbytes());
+  return std::max<std::int64_t>(bytes, 0);
+}
+
 class TrainingRun {
  public:
   TrainingRun(const std::string& what, std::shared_ptr<const model::Decoder> start, Objective& objective, const TrainOptions& options)
-      : what_(what), objective_(objective), options_(options), memory_before_(process_memory().now), learner_(make_learner(*start, options)) {
+      : what_(what), objective_(objective), options_(options), memory_before_(memory_without(start)), learner_(make_learner(*start, options)) {
     start.reset();
     std::vector<std::int64_t> sizes;
     for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
