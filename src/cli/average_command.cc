@@ -15,7 +15,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/progress_line.h"
 #include "model/checkpoint_average.h"
 #include "model/greedy_soup.h"
@@ -40,7 +40,7 @@ std::vector<fs::path> folders_of(const AverageOptions& options) {
   if (options.models.size() < 2) throw base::UserError("average needs two models or more, there is {}.", options.models.size());
   std::vector<fs::path> folders;
   for (const auto& name : options.models) {
-    folders.push_back(model_path(name));
+    folders.push_back(model::model_path(name));
     std::error_code ignored;
     if (fs::equivalent(folders.back(), options.out, ignored)) {
       throw base::UserError("--out '{}' is one of the models that are averaged; give another folder.", options.out);

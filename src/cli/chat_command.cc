@@ -12,7 +12,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/terminal.h"
 #include "generate/local_generator.h"
 #include "model/model.h"
@@ -38,7 +38,7 @@ struct ChatOptions {
 class Conversation {
  public:
   explicit Conversation(const ChatOptions& options) : options_(options), safe_(is_terminal(stdout)) {
-    const auto path = model_path(options.model);
+    const auto path = model::model_path(options.model);
     auto format = choose_format(options.format, path);
     auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
     generator_ = generate::make_local_generator(std::move(model), std::move(format));

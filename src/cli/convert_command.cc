@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "model/gguf_model.h"
 #include "model/model.h"
 
@@ -37,7 +37,7 @@ base::ExitStatus convert(const ConvertOptions& options) {
 
   // GGUF is made from float32: rounding happens once, and norms and biases, which it keeps in float32, are not rounded at all.
   const auto compute = !to_gguf && options.type == "bf16" ? model::ComputeType::kBFloat16 : model::ComputeType::kFloat32;
-  const auto model = model::Model::load(model_path(options.model), {.compute_type = compute});
+  const auto model = model::Model::load(model::model_path(options.model), {.compute_type = compute});
   if (to_gguf) {
     model::write_gguf_model(*model, out, element_type(options.type));
   } else {

@@ -11,7 +11,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/progress_line.h"
 #include "cli/sampling_arguments.h"
 #include "generate/local_generator.h"
@@ -33,7 +33,7 @@ struct GapOptions {
 
 base::ExitStatus measure_gap(const GapOptions& options) {
   model::use_threads(options.threads);
-  const auto path = model_path(options.model);
+  const auto path = model::model_path(options.model);
   const auto format = choose_format(options.format, path);
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
   const auto sampling = options.sampling.options_for(model->tokenizer());

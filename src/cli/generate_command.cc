@@ -18,7 +18,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/progress_line.h"
 #include "cli/sampling_arguments.h"
 #include "generate/local_generator.h"
@@ -88,7 +88,7 @@ struct Answering {
 };
 
 Answering local_model(const GenerateOptions& options) {
-  const auto path = model_path(options.model);
+  const auto path = model::model_path(options.model);
   const auto format = choose_format(options.format, path);
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
   Answering answering{.name = fmt::format("{} {} {} {}", model->hash(), options.dtype, options.weights, format->name()),
@@ -114,7 +114,7 @@ Answering servers(const GenerateOptions& options) {
     remote.endpoints.push_back({.url = url, .model = options.model == "-" ? "" : options.model, .key_variable = options.key_variable, .max_in_flight = options.max_in_flight});
   }
   if (!options.tokenizer.empty()) {
-    const auto path = model_path(options.tokenizer);
+    const auto path = model::model_path(options.tokenizer);
     remote.tokenizer = text::load_tokenizer(path);
     remote.format = choose_format(options.format, path);
   } else if (!arguments.stop_tokens.empty() || !arguments.logit_bias.empty()) {

@@ -4,7 +4,7 @@
 #include "cli/fact_lines.h"
 #include "cli/json_output.h"
 #include "cli/model_facts.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 
 namespace drover::cli {
 namespace {
@@ -15,7 +15,7 @@ struct InfoOptions {
 };
 
 base::ExitStatus info(const InfoOptions& options) {
-  const auto facts = model_facts(model_path(options.model));
+  const auto facts = model_facts(model::model_path(options.model));
   write_output(options.json ? facts.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" : fact_lines(facts));
   return base::ExitStatus::kDone;
 }

@@ -15,7 +15,7 @@
 #include "cli/inspected_row.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/terminal.h"
 
 namespace drover::cli {
@@ -42,7 +42,7 @@ InspectedRow inspect_line(const chat::ChatFormat& format, std::string_view line,
 }
 
 base::ExitStatus inspect(const InspectOptions& options) {
-  const auto format = choose_format(options.format, model_path(options.model));
+  const auto format = choose_format(options.format, model::model_path(options.model));
   const bool colour = wants_colour(stdout);
   const auto file = options.dialogs == "-" ? std::string("standard input") : options.dialogs;
   std::vector<InspectedRow> rows;

@@ -8,7 +8,7 @@
 #include "chat/dialog_file.h"
 #include "cli/choose_format.h"
 #include "cli/drover_process_test.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 
 namespace drover::cli {
 namespace {
@@ -31,7 +31,7 @@ class InspectedRows : public ::testing::Test {
  protected:
   void SetUp() override {
     DROVER_NEEDS_SMALL_MODEL();
-    format_ = choose_format("", model_path("smollm2-135m-instruct"));
+    format_ = choose_format("", model::model_path("smollm2-135m-instruct"));
   }
   std::shared_ptr<const chat::ChatFormat> format_;
 };

@@ -12,7 +12,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "model/log_probs.h"
 #include "model/model.h"
 
@@ -61,7 +61,7 @@ void print_for_people(std::int64_t line, const chat::RenderedDialog& dialog, con
 }
 
 base::ExitStatus logprobs(const LogprobsOptions& options) {
-  const auto path = model_path(options.model);
+  const auto path = model::model_path(options.model);
   const auto format = choose_format(options.format, path);
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
   chat::for_each_dialog(options.dialogs, {}, [&](std::int64_t line, const chat::Dialog& dialog) {

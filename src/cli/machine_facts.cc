@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include "cli/drover_home.h"
-#include "cli/model_path.h"
+#include "base/drover_home.h"
+#include "model/model_path.h"
 #include "cli/version.h"
 #include "cluster/libtorch_facts.h"
 
@@ -97,11 +97,11 @@ nlohmann::ordered_json machine_facts() {
           {"cores", usable_cores()},
           {"memory_mb", memory_megabytes("MemTotal")},
           {"memory_free_mb", memory_megabytes("MemAvailable")},
-          {"home", drover_home().string()},
-          {"disk_free_mb", free_disk_megabytes(drover_home())},
+          {"home", base::drover_home().string()},
+          {"disk_free_mb", free_disk_megabytes(base::drover_home())},
           {"libtorch", libtorch()},
           {"devices", devices},
-          {"models", installed_models()},
+          {"models", model::installed_models()},
           {"optional_programs", programs}};
 }
 

@@ -18,7 +18,7 @@
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "generate/scorer.h"
 #include "model/model.h"
 #include "model/threads.h"
@@ -108,7 +108,7 @@ class ScorePrinter {
 
 base::ExitStatus score(const ScoreOptions& options) {
   model::use_threads(options.threads);
-  const auto path = model_path(options.model);
+  const auto path = model::model_path(options.model);
   const auto format = choose_format(options.format, path);
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});
   if (model->config().head.kind == model::HeadKind::kLanguage) {

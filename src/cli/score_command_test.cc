@@ -10,7 +10,7 @@
 #include "chat/chat_format.h"
 #include "chat/reply_tokens.h"
 #include "cli/drover_process_test.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "model/heads.h"
 #include "model/model.h"
 #include "model/random_decoder.h"
@@ -27,7 +27,7 @@ using ::testing::IsEmpty;
 
 /// A random model over the small model's tokenizer and template, with this head.
 std::shared_ptr<const model::Model> model_with(model::HeadKind kind, std::int64_t num_labels) {
-  const auto source = model_path("smollm2-135m-instruct");
+  const auto source = model::model_path("smollm2-135m-instruct");
   const auto tokenizer = text::load_tokenizer(source);
   const auto trunk = model::random_decoder(model::tiny_config(tokenizer->vocab_size()), 5);
   const auto decoder = kind == model::HeadKind::kLanguage ? trunk : model::with_head(*trunk, {.kind = kind, .num_labels = num_labels, .seed = 4});

@@ -17,7 +17,7 @@
 #include "cli/commands.h"
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "generate/local_generator.h"
 #include "model/encoder.h"
 #include "model/model.h"
@@ -122,7 +122,7 @@ std::vector<openai::ServedModel> load_all(const ServeOptions& options) {
     }
   }
   std::vector<fs::path> paths;  // all of them exist before the first is loaded
-  for (const auto& model : options.models) paths.push_back(model_path(model));
+  for (const auto& model : options.models) paths.push_back(model::model_path(model));
   std::vector<openai::ServedModel> served;
   for (std::size_t i = 0; i < paths.size(); ++i) served.push_back(load(options, paths[i], of_model(options.names, i), of_model(options.formats, i)));
   return served;

@@ -14,7 +14,7 @@
 #include "cli/commands.h"
 #include "cli/interruption.h"
 #include "cli/json_output.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/terminal.h"
 #include "text/load_tokenizer.h"
 
@@ -82,7 +82,7 @@ void print_for_people(const std::vector<text::TokenId>& ids, const text::Tokeniz
 }
 
 base::ExitStatus tokenize(const TokenizeOptions& options) {
-  const auto tokenizer = text::load_tokenizer(model_path(options.model));
+  const auto tokenizer = text::load_tokenizer(model::model_path(options.model));
   const text::EncodeOptions encoding{.parse_special = options.parse_special};
   for_each_input_line([&](std::int64_t number, const std::string& line) {
     if (options.decode) {

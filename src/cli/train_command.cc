@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "cli/progress_line.h"
 #include "cli/train_arguments.h"
 #include "cli/train_log.h"
@@ -72,7 +72,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   check_options_of_kind(arguments);
   model::use_threads(arguments.threads);
   // In float32, because that is what master weights are; the run lets go of it once it has copied them.
-  auto start = model::Model::load(model_path(arguments.model), {.compute_type = model::ComputeType::kFloat32, .device = arguments.device});
+  auto start = model::Model::load(model::model_path(arguments.model), {.compute_type = model::ComputeType::kFloat32, .device = arguments.device});
   const auto rows = read_train_rows(arguments, *start);
   TrainLog log(arguments, rows);
   log.show_rows(start->tokenizer());

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/drover_process_test.h"
-#include "cli/model_path.h"
+#include "model/model_path.h"
 #include "model/model.h"
 #include "model/random_decoder.h"
 #include "text/load_tokenizer.h"
@@ -41,7 +41,7 @@ class Train : public testing::Test {
  protected:
   void SetUp() override {
     DROVER_NEEDS_SMALL_MODEL();
-    const auto source = model_path("smollm2-135m-instruct");
+    const auto source = model::model_path("smollm2-135m-instruct");
     const auto tokenizer = text::load_tokenizer(source);
     model::Model(model::random_decoder(model::tiny_config(tokenizer->vocab_size()), 5), tokenizer, text::read_chat_template(source), source)
         .save(folder_.path() / "start");

@@ -1,8 +1,8 @@
-#include "cli/drover_home.h"
+#include "base/drover_home.h"
 
 #include <cstdlib>
 
-namespace drover::cli {
+namespace drover::base {
 
 std::filesystem::path drover_home() {
   if (const char* home = std::getenv("DROVER_HOME"); home != nullptr && *home != '\0') return home;
@@ -10,4 +10,4 @@ std::filesystem::path drover_home() {
   return std::filesystem::path(user != nullptr ? user : ".") / ".local/share/drover";
 }
 
-}  // namespace drover::cli
+}  // namespace drover::base

@@ -1,4 +1,4 @@
-#include "cli/model_path.h"
+#include "model/model_path.h"
 
 #include <fmt/format.h>
 
@@ -8,14 +8,14 @@
 
 #include "base/error.h"
 #include "base/nearest_name.h"
-#include "cli/drover_home.h"
+#include "base/drover_home.h"
 
-namespace drover::cli {
+namespace drover::model {
 
 std::vector<std::string> installed_models() {
   std::vector<std::string> names;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(drover_home() / "models", ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(base::drover_home() / "models", ignored)) {
     if (entry.is_directory()) names.push_back(entry.path().filename().string());
     if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem().string());
   }
@@ -27,7 +27,7 @@ std::filesystem::path model_path(const std::string& model) {
   if (model.empty()) throw base::UserError("MODEL is empty: give a model folder, a .gguf file or a short name.");
   std::error_code ignored;
   if (std::filesystem::exists(model, ignored)) return model;
-  const auto folder = drover_home() / "models";
+  const auto folder = base::drover_home() / "models";
   if (model.find('/') == std::string::npos) {
     for (const auto& candidate : {folder / model, folder / (model + ".gguf")}) {
       if (std::filesystem::exists(candidate, ignored)) return candidate;
@@ -43,4 +43,4 @@ std::filesystem::path model_path(const std::string& model) {
                         folder.string(), fmt::join(names, ", "));
 }
 
-}  // namespace drover::cli
+}  // namespace drover::model

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace drover::cli {
+namespace drover::model {
 
 /// The short names of the models in $DROVER_HOME/models, sorted: folders, and .gguf files without their ending.
 std::vector<std::string> installed_models();
@@ -13,4 +13,4 @@ std::vector<std::string> installed_models();
 /// UserError with the nearest installed name.
 std::filesystem::path model_path(const std::string& model);
 
-}  // namespace drover::cli
+}  // namespace drover::model
