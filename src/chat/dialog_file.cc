@@ -22,14 +22,20 @@ namespace {
 constexpr std::string_view kRowKeys[] = {"messages", "conversations", "prompt",    "completion", "chosen",
                                          "rejected", "responses",     "tools", "core_tools", "today"};
 
-Json parse_row(std::string_view line, const DialogFileOptions& options) {
+/// Reads a line. The keys that are passed over leave the row and, with `fields`, go there.
+Json parse_row(std::string_view line, const DialogFileOptions& options, Json* fields = nullptr) {
   auto parsed = parse_strict_json(line);
   if (const auto* fault = std::get_if<JsonFault>(&parsed)) {
     throw base::UserError("the line is not JSON at byte {}: {}", fault->offset, fault->reason);
   }
   Json row = std::get<Json>(std::move(parsed));
   if (!row.is_object()) throw base::UserError("a row must be a JSON object, found {}", kind_of(row));
-  for (const std::string& key : options.ignored_keys) row.erase(key);
+  for (const std::string& key : options.ignored_keys) {
+    const auto found = row.find(key);
+    if (found == row.end()) continue;
+    if (fields != nullptr) (*fields)[key] = std::move(*found);
+    row.erase(key);
+  }
   return row;
 }
 
@@ -94,13 +100,14 @@ DialogFileReport for_each_row(const std::filesystem::path& path, const DialogFil
   base::for_each_line(path, [&](std::int64_t number, std::string_view line) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
     try {
-      const Json row = parse_row(line, options);
+      Json fields = Json::object();
+      const Json row = parse_row(line, options, &fields);
       const RowShape found = shape_of(row);
       if (shape && found != *shape) {
         throw base::UserError("a row of another shape: {} in a file of {}", describe(found), describe(*shape));
       }
       shape = found;
-      read(number, row, found);
+      read(number, row, found, fields);
       ++report.num_rows;
     } catch (const base::UserError& error) {
       if (options.on_bad_row == OnBadRow::kStop) throw base::UserError("{}, line {}: {}", path.string(), number, error.what());
@@ -155,18 +162,25 @@ std::string DialogFileReport::summary(const std::filesystem::path& path) const {
 
 DialogFileReport for_each_dialog(const std::filesystem::path& path, const DialogFileOptions& options,
                                  const std::function<void(std::int64_t line, Dialog dialog)>& on_dialog) {
-  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape) { on_dialog(number, dialog_of(row, shape)); });
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) { on_dialog(number, dialog_of(row, shape)); });
+}
+
+DialogFileReport for_each_dialog_with_fields(const std::filesystem::path& path, const DialogFileOptions& options,
+                                             const std::function<void(std::int64_t line, Dialog dialog, const Json& fields)>& on_dialog) {
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json& fields) {
+    on_dialog(number, dialog_of(row, shape), fields);
+  });
 }
 
 DialogFileReport for_each_preference(const std::filesystem::path& path, const DialogFileOptions& options,
                                      const std::function<void(std::int64_t line, PreferenceRow row)>& on_row) {
-  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape) { on_row(number, preference_of(row, shape)); });
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) { on_row(number, preference_of(row, shape)); });
 }
 
 DialogFileReport for_each_dialog_or_preference(const std::filesystem::path& path, const DialogFileOptions& options,
                                                const std::function<void(std::int64_t line, Dialog dialog)>& on_dialog,
                                                const std::function<void(std::int64_t line, PreferenceRow row)>& on_preference) {
-  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape) {
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) {
     if (is_preference(shape)) {
       on_preference(number, preference_of(row, shape));
     } else {

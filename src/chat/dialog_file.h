@@ -54,6 +54,10 @@ struct DialogFileReport {
 DialogFileReport for_each_dialog(const std::filesystem::path& path, const DialogFileOptions& options,
                                  const std::function<void(std::int64_t line, Dialog dialog)>& on_dialog);
 
+/// The same, with the values of the row's keys that `options.ignored_keys` names: an object, empty when it has none of them.
+DialogFileReport for_each_dialog_with_fields(const std::filesystem::path& path, const DialogFileOptions& options,
+                                             const std::function<void(std::int64_t line, Dialog dialog, const Json& fields)>& on_dialog);
+
 /// The same for preference rows (kChosenRejected, kRankedResponses).
 DialogFileReport for_each_preference(const std::filesystem::path& path, const DialogFileOptions& options,
                                      const std::function<void(std::int64_t line, PreferenceRow row)>& on_row);
