@@ -1,11 +1,11 @@
-#include "evaluate/interval.h"
+#include "base/proportion.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 
-namespace drover::evaluate {
+namespace drover::base {
 
 Interval wilson_interval(std::int64_t right, std::int64_t total) {
   DROVER_CHECK(right >= 0 && right <= total, "{} of {} is no share", right, total);
@@ -18,4 +18,16 @@ Interval wilson_interval(std::int64_t right, std::int64_t total) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
-}  // namespace drover::evaluate
+double chance_of_at_least(std::int64_t right, std::int64_t total) {
+  DROVER_CHECK(right >= 0 && right <= total, "{} of {} is no share", right, total);
+  const auto n = static_cast<double>(total);
+  double sum = 0;
+  // In logarithms, so that many tosses do not underflow; small terms first.
+  for (std::int64_t heads = total; heads >= right; --heads) {
+    const auto k = static_cast<double>(heads);
+    sum += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) - n * std::log(2.0));
+  }
+  return std::min(1.0, sum);
+}
+
+}  // namespace drover::base

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+namespace drover::base {
+
+/// Where a share lies.
+struct Interval {
+  double low = 0;
+  double high = 1;
+};
+
+/// The 95% interval of Wilson (1927) for a share, `right` of `total`: it stays inside [0, 1] and holds near both ends.
+/// [0, 1] when `total` is 0.
+Interval wilson_interval(std::int64_t right, std::int64_t total);
+
+/// How often `total` tosses of a fair coin give at least `right` heads: the one-sided exact binomial test against chance.
+/// 1 when `total` is 0.
+double chance_of_at_least(std::int64_t right, std::int64_t total);
+
+}  // namespace drover::base

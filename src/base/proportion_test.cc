@@ -1,0 +1,26 @@
+#include "base/proportion.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace drover::base {
+namespace {
+
+TEST(ChanceOfAtLeast, IsTheBinomialTail) {
+  EXPECT_DOUBLE_EQ(chance_of_at_least(0, 10), 1);
+  EXPECT_NEAR(chance_of_at_least(10, 10), std::pow(0.5, 10), 1e-12);
+  EXPECT_NEAR(chance_of_at_least(8, 10), (45.0 + 10 + 1) / 1024, 1e-12);
+  // scipy.stats.binomtest(k, n, alternative="greater").pvalue
+  EXPECT_NEAR(chance_of_at_least(37, 60), 0.04623049053646187, 1e-10);
+  EXPECT_NEAR(chance_of_at_least(550, 1000), 0.0008652680424881513, 1e-10);
+}
+
+TEST(ChanceOfAtLeast, WithoutTossesNothingIsUnlikely) { EXPECT_DOUBLE_EQ(chance_of_at_least(0, 0), 1); }
+
+TEST(ChanceOfAtLeast, RefusesMoreHeadsThanTosses) { EXPECT_THROW(chance_of_at_least(3, 2), InternalError); }
+
+}  // namespace
+}  // namespace drover::base
