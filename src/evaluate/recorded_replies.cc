@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/random_stream.h"
 
 namespace drover::evaluate {
 namespace {
@@ -26,6 +27,15 @@ std::vector<ledger::GenerationId> known_replies(const ReplyPlan& plan, const std
   return known;
 }
 
+generate::SamplingOptions sampling_for(const ReplyPlan& plan, ledger::PromptId prompt) {
+  auto options = plan.sampling;
+  if (plan.lowest_temperature) {
+    base::RandomStream random(options.seed, "temperature", static_cast<std::uint64_t>(prompt.value()));
+    options.temperature = *plan.lowest_temperature + random.uniform() * (options.temperature - *plan.lowest_temperature);
+  }
+  return options;
+}
+
 ledger::Generation generation_of(const generate::Response& response, ledger::PromptId prompt, std::int64_t sample,
                                  const Responder& responder, const ReplyPlan& plan) {
   ledger::Generation generation;
@@ -38,7 +48,7 @@ ledger::Generation generation_of(const generate::Response& response, ledger::Pro
   generation.log_probs = response.log_probs;
   generation.reply = response.reply.messages;
   if (response.reply.fault) generation.fault = response.reply.fault->reason;
-  generation.options = plan.sampling.describe();
+  generation.options = sampling_for(plan, prompt).describe();
   return generation;
 }
 
@@ -64,7 +74,7 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
         DROVER_CHECK(found.has_value(), "A prompt is not in the ledger");
         generate::GenerationRequest request;
         request.dialog = std::move(found->dialog);
-        request.options = plan.sampling;
+        request.options = sampling_for(plan, prompt);
         request.num_responses = plan.num_replies;
         requests.push_back(std::move(request));
       }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct Responder {
 struct ReplyPlan {
   std::string stage;  ///< key of the stage that samples
   generate::SamplingOptions sampling;
+  /// When given, each prompt's temperature is drawn evenly between this and the sampling's, by the sampling's seed.
+  std::optional<double> lowest_temperature = {};
   std::int64_t num_replies = 1;        ///< to each prompt
   std::int64_t prompts_per_batch = 8;  ///< sampled and recorded together; what a killed run may lose
 };

@@ -51,10 +51,16 @@ FactSet FactSet::from_json(const Json& json) {
 }
 
 double ScoreBoard::mean_accuracy(const std::string& model) const {
+  std::set<std::string> all;
+  for (const auto& entry : entries) all.insert(entry.suite);
+  return mean_accuracy(model, all);
+}
+
+double ScoreBoard::mean_accuracy(const std::string& model, const std::set<std::string>& suites) const {
   double sum = 0;
   int count = 0;
   for (const auto& entry : entries) {
-    if (entry.model != model) continue;
+    if (entry.model != model || !suites.contains(entry.suite)) continue;
     sum += entry.accuracy;
     ++count;
   }

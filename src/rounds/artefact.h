@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,8 +60,9 @@ struct ScoreBoard {
   };
   std::vector<Entry> entries;
 
-  /// The mean accuracy of a model over the suites.
+  /// The mean accuracy of a model over the suites, or over those of the list alone; 0 when it answered none of them.
   double mean_accuracy(const std::string& model) const;
+  double mean_accuracy(const std::string& model, const std::set<std::string>& suites) const;
   std::string hash() const;
   chat::Json to_json() const;
   static ScoreBoard from_json(const chat::Json& json);

@@ -10,13 +10,25 @@
 
 namespace drover::rounds {
 
-FactSet clean_replies(Workspace& work, const std::string& stage, const FactSet& best) {
+namespace {
+
+std::vector<ledger::Decision> decisions_of(const ledger::Ledger& ledger, std::span<const FactSet> sets) {
+  std::vector<ledger::Decision> all;
+  for (const auto& set : sets) {
+    for (auto& decision : ledger.decisions_of(set.stage)) all.push_back(std::move(decision));
+  }
+  return all;
+}
+
+}  // namespace
+
+FactSet clean_replies(Workspace& work, const std::string& stage, std::span<const FactSet> candidates) {
   const auto& section = work.recipe.curate;
   FactSet cleaned{.stage = stage, .count = 0, .content = {}};
   base::FieldHasher content;
   std::set<std::pair<std::string, std::string>> seen;
   ledger::Ledger::Batch batch(work.ledger);
-  for (const auto& decision : work.ledger.decisions_of(best.stage)) {
+  for (const auto& decision : decisions_of(work.ledger, candidates)) {
     if (!decision.is_kept) continue;
     const auto generation = work.ledger.find(decision.generation);
     const auto prompt = work.ledger.find(generation->prompt);

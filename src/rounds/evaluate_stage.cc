@@ -36,14 +36,14 @@ void add_paired_test(Workspace& work, const std::string& stage, const ScoreBoard
 }  // namespace
 
 ScoreBoard score_models(Workspace& work, const std::string& stage, std::span<const ModelRef> models,
-                        const std::vector<evaluate::Suite>& suites, const ScoreBoard& before) {
+                        const std::vector<CapabilitySuite>& suites, const ScoreBoard& before) {
   const auto& section = work.recipe.evaluate;
   const auto options = sampling_options(section.sampling, work.seed("evaluate"));
   ScoreBoard board;
   for (const auto& model : models) {
     std::vector<std::unique_ptr<generate::Generator>> generators;
     const auto responder = work.responder(model, generators);
-    for (const auto& suite : suites) {
+    for (const auto& [capability, suite] : suites) {
       const auto score = evaluate::score_on(
           suite, responder,
           {.stage = stage, .sampling = options, .prompts_per_batch = section.sampling.prompts_per_batch}, work.ledger,
@@ -70,6 +70,15 @@ ModelSet best_first(const std::vector<ModelRef>& models, const ScoreBoard& score
   });
   sorted.average = sorted.variants.at(0);
   return sorted;
+}
+
+const ModelRef& best_at(const std::string& capability, const ModelSet& deployed, const ScoreBoard& scores,
+                        const std::map<std::string, std::set<std::string>>& suites_by_capability) {
+  const auto suites = suites_by_capability.find(capability);
+  if (suites == suites_by_capability.end()) return deployed.variants.at(0);
+  return *std::max_element(deployed.variants.begin(), deployed.variants.end(), [&](const ModelRef& a, const ModelRef& b) {
+    return scores.mean_accuracy(a.hash, suites->second) < scores.mean_accuracy(b.hash, suites->second);
+  });
 }
 
 ModelSet choose_deployed(const ModelSet& aligned, const ScoreBoard& scores) {

@@ -3,20 +3,11 @@
 
 #include <algorithm>
 
-#include "evaluate/suite.h"
+#include "rounds/prompt_pool.h"
 #include "rounds/round.h"
 
 namespace drover::rounds {
 namespace {
-
-std::int64_t num_prompts(const Recipe& recipe, const std::vector<PromptSource>& sources) {
-  std::int64_t count = 0;
-  for (const auto& source : sources) {
-    count += static_cast<std::int64_t>(
-        evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence).size());
-  }
-  return count;
-}
 
 std::string describe(const TrainSection& train) {
   const auto length = train.steps > 0 ? fmt::format("{} steps", train.steps) : fmt::format("{:g} epochs", train.epochs);
@@ -40,7 +31,7 @@ std::vector<std::string> stage_names(const Recipe& recipe) {
   }
   names.emplace_back("start / evaluate");
   for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
-    for (const auto* stage : {"collect", "reward", "reject", "curate", "sft", "dpo", "evaluate", "choose"}) {
+    for (const auto* stage : {"plan", "collect", "reward", "reject", "synthesise", "curate", "sft", "dpo", "evaluate", "choose"}) {
       names.push_back(fmt::format("round {} / {}", number, stage));
     }
   }
@@ -48,27 +39,38 @@ std::vector<std::string> stage_names(const Recipe& recipe) {
 }
 
 std::string describe_plan(const Recipe& recipe) {
-  const auto prompts = num_prompts(recipe, recipe.prompts);
-  const auto questions = num_prompts(recipe, recipe.suites);
+  const PromptPool pool(recipe);
+  const auto all_prompts = static_cast<std::int64_t>(pool.prompts().size());
+  const auto prompts =
+      recipe.collect.prompts_per_round == 0 ? all_prompts : std::min(all_prompts, recipe.collect.prompts_per_round);
+  std::int64_t questions = 0;
+  for (const auto& [capability, suite] : pool.suites()) questions += static_cast<std::int64_t>(suite.prompts.size());
   std::string text = fmt::format("{}: {} {}, {} prompts, {} held-out questions\n", recipe.name, recipe.rounds,
-                                 recipe.rounds == 1 ? "round" : "rounds", prompts, questions);
+                                 recipe.rounds == 1 ? "round" : "rounds", all_prompts, questions);
   const auto line = [&](const std::string& stage, const std::string& what) {
     text += fmt::format("  {:<20} {}\n", stage, what);
   };
   for (const auto& start : recipe.start) {
-    line("start / " + start.name, fmt::format("random weights ({} layers of {}), then text: {}", start.num_layers,
-                                              start.hidden_size, describe(start.train)));
+    line("start / " + start.name,
+         start.from.empty() ? fmt::format("random weights ({} layers of {}), then text: {}", start.num_layers,
+                                          start.hidden_size, describe(start.train))
+                            : fmt::format("{}, fine-tuned: {}", start.from, describe(start.train)));
   }
   line("start / evaluate", fmt::format("{} models, {} replies", recipe.models.bootstrap.size(),
                                        questions * static_cast<std::int64_t>(recipe.models.bootstrap.size())));
   text += "each round\n";
+  line("plan", fmt::format("{} prompts of {} capabilities", prompts, pool.capabilities().size()));
   const auto comparisons = prompts * recipe.collect.comparisons_per_prompt;
   line("collect", fmt::format("{} comparisons by the {}, {} replies; {}", comparisons, recipe.collect.annotator,
                               2 * comparisons, describe(recipe.collect.sampling)));
   line("reward", describe(recipe.reward.train));
   line("reject", fmt::format("{} replies, {} a prompt; {}", prompts * recipe.reject.replies_per_prompt,
                              recipe.reject.replies_per_prompt, describe(recipe.reject.sampling)));
-  line("curate", fmt::format("at most {} rows", prompts));
+  for (const auto& source : recipe.synthetic) {
+    line("synthesise", fmt::format("{} from {}{}", source.rows == 0 ? "dialogs" : fmt::format("{} dialogs", source.rows), source.name,
+                                   source.from_round > 1 ? fmt::format(", from round {} on", source.from_round) : ""));
+  }
+  line("curate", fmt::format("at most {} replies", prompts));
   line("sft", describe(recipe.sft.train));
   line("dpo", fmt::format("{}, beta {:g}", describe(recipe.dpo.train), recipe.dpo.beta));
   const auto num_models = 2 + (recipe.dpo.train.variants > 1 ? recipe.dpo.train.variants : 0);

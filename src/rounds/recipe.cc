@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest_name.h"
+#include "model/model_path.h"
 #include "rounds/recipe_fields.h"
 
 namespace drover::rounds {
@@ -187,6 +188,13 @@ std::string key_text_of(Section section) {
   return writer.text();
 }
 
+template <typename Section>
+std::string key_text_of_named(const std::vector<Section>& sections) {
+  std::string text;
+  for (const auto& section : sections) text += section.name + key_text_of(section) + "\n";
+  return text;
+}
+
 [[noreturn]] void fail(const Recipe& recipe, const std::string& what) {
   throw base::UserError("{}: {}", recipe.file.string(), what);
 }
@@ -201,8 +209,8 @@ void check_name(const Recipe& recipe) {
 }
 
 void check_start(const Recipe& recipe, const StartModel& start) {
-  if (start.tokenizer.empty() || start.text.empty()) {
-    fail(recipe, fmt::format("[start.{}] needs \"tokenizer\" and \"text\".", start.name));
+  if (start.text.empty() || start.tokenizer.empty() == start.from.empty()) {
+    fail(recipe, fmt::format("[start.{}] needs \"text\", and either \"from\", a model to fine-tune, or \"tokenizer\" for random weights.", start.name));
   }
   if (start.num_heads % start.num_kv_heads != 0 || start.hidden_size % start.num_heads != 0 ||
       start.hidden_size / start.num_heads % 2 != 0) {
@@ -218,10 +226,12 @@ void check_model_name(const Recipe& recipe, const std::string& model) {
   std::vector<std::string_view> names;
   for (const auto& start : recipe.start) names.push_back(start.name);
   if (std::find(names.begin(), names.end(), model) != names.end()) return;
-  if (!model.empty() && std::filesystem::exists(recipe.resolve(model))) return;
-  fail(recipe,
-       fmt::format("the model \"{}\" in [models] is neither a [start.NAME] of the recipe nor a folder or file{}.",
-                   model, base::suggestion(model, names)));
+  try {
+    recipe.model_path(model);
+  } catch (const base::UserError& error) {
+    fail(recipe, fmt::format("the model \"{}\" in [models] is no [start.NAME] of the recipe{}, nor another model: {}",
+                             model, base::suggestion(model, names), error.what()));
+  }
 }
 
 void check_references(const Recipe& recipe) {
@@ -240,17 +250,28 @@ void check_references(const Recipe& recipe) {
   }
   if (recipe.prompts.empty()) fail(recipe, "there are no prompts; add a table [prompts.NAME] with \"file\".");
   if (recipe.suites.empty()) fail(recipe, "there are no suites; add a table [suites.NAME] with \"file\".");
-  for (const auto* sources : {&recipe.prompts, &recipe.suites}) {
-    for (const auto& source : *sources) {
+  const auto need_file = [&](const auto& sources) {
+    for (const auto& source : sources) {
       if (source.file.empty())
         fail(recipe, fmt::format("\"{}\" needs \"file\", a JSONL file of prompts.", source.name));
     }
+  };
+  need_file(recipe.prompts);
+  need_file(recipe.suites);
+  for (const auto& source : recipe.synthetic) {
+    if (source.file.empty() == source.command.empty())
+      fail(recipe, fmt::format("[synthetic.{}] needs either \"file\" or \"command\".", source.name));
   }
 }
 
 }  // namespace
 
 std::filesystem::path Recipe::resolve(const std::string& path) const { return file.parent_path() / path; }
+
+std::filesystem::path Recipe::model_path(const std::string& name) const {
+  if (!name.empty() && std::filesystem::exists(resolve(name))) return resolve(name);
+  return model::model_path(name);
+}
 
 Recipe read_recipe(const std::filesystem::path& file) {
   constexpr std::uint64_t kLargestRecipe = 1 << 20;
@@ -282,5 +303,7 @@ std::string key_text(const SftSection& section) { return key_text_of(section); }
 std::string key_text(const DpoSection& section) { return key_text_of(section); }
 std::string key_text(const EvaluateSection& section) { return key_text_of(section); }
 std::string key_text(const StartModel& section) { return key_text_of(section); }
+std::string key_text(const std::vector<CapabilitySection>& sections) { return key_text_of_named(sections); }
+std::string key_text(const std::vector<SyntheticSource>& sections) { return key_text_of_named(sections); }
 
 }  // namespace drover::rounds

@@ -32,17 +32,20 @@ struct TrainSection {
   double weight_decay = 0.0;
   double clip_norm = 1.0;             ///< 0 turns clipping off
   std::int64_t max_tokens = 8192;     ///< longer rows are refused
-  std::int64_t packed_tokens = 4096;  ///< memory and speed only: not part of a stage's key
+  std::int64_t packed_tokens = 1024;  ///< memory and speed only: not part of a stage's key
   std::int64_t variants = 1;          ///< models trained on different data orders and shares, then averaged
   double data_share = 1.0;            ///< of the rows that each variant sees, chosen by its seed
 };
 
-/// A model made from nothing: random weights, then next-token training on dialogs.
+/// A model made before the rounds begin. Either from nothing: random weights, then next-token training on whole
+/// dialogs. Or from a model that exists, fine-tuned on dialogs: models of different specialities to begin with.
 struct StartModel {
   std::string name;
   std::uint64_t seed = 1;
-  std::string tokenizer;  ///< folder or file, relative to the recipe
+  std::string from;       ///< folder, .gguf or short name of the model to fine-tune; empty: random weights
+  std::string tokenizer;  ///< of random weights: folder or file, relative to the recipe
   std::string text;       ///< JSONL of dialogs, relative to the recipe
+  // Shape of random weights.
   std::int64_t hidden_size = 64;
   std::int64_t intermediate_size = 128;
   std::int64_t num_layers = 2;
@@ -53,9 +56,10 @@ struct StartModel {
 };
 
 struct ModelsSection {
-  std::string format;  ///< chat format; empty: by the model's own template
-  std::string
-      pretrained;  ///< where reward model and SFT start in every round: a start model's name, a folder or a .gguf
+  std::string format;           ///< chat format; empty: by the model's own template
+  std::string compute = "f32";  ///< "f32" or "bf16": what models compute in and are kept as; master weights are f32
+  /// Where reward model and SFT start in every round: a start model's name, a folder, a .gguf or a short name.
+  std::string pretrained;
   std::vector<std::string> bootstrap;  ///< the two or more models that answer in round 1
 };
 
@@ -64,9 +68,40 @@ struct PromptSource {
   std::string name;
   std::string file;  ///< relative to the recipe
   std::string licence;
+  std::string capability;  ///< what its prompts are about; empty: the source's name
+};
+
+/// Held-out prompts: a JSONL file like those above.
+struct SuiteSource {
+  std::string name;
+  std::string file;  ///< relative to the recipe
+  std::string licence;
+  std::string capability;  ///< whose best model this suite helps to find; empty: the suite's name
+  std::int64_t limit = 0;  ///< as many prompts from the file's beginning; 0: all
+};
+
+/// What is asked for beside the prompts of one capability.
+struct CapabilitySection {
+  std::string name;
+  /// In front of the prompts of rejection sampling, one by chance a prompt, to steer tone, style and format (Llama 3
+  /// report, 4.2.2); none: prompts stay as they are.
+  std::vector<std::string> system_prompts;
+};
+
+/// Training dialogs from elsewhere, one set a round: a file, or what a command writes.
+struct SyntheticSource {
+  std::string name;
+  std::string file;     ///< JSONL of dialogs, relative to the recipe
+  std::string command;  ///< reads the round's prompts as JSONL from its input and writes dialogs as JSONL; run by the
+                        ///< shell in the recipe's folder with DROVER_ROUND and DROVER_SEED set
+  std::string licence;
+  std::string capability;       ///< empty: the source's name
+  std::int64_t from_round = 1;  ///< the first round that uses it
+  std::int64_t rows = 0;        ///< as many a round, chosen by the seed; 0: all
 };
 
 struct CollectSection {
+  std::int64_t prompts_per_round = 0;  ///< chosen anew for every round; 0: all
   std::int64_t comparisons_per_prompt = 1;
   std::string annotator = "verifier";
   SamplingSection sampling;
@@ -80,6 +115,13 @@ struct RewardSection {
 struct RejectSection {
   std::int64_t replies_per_prompt = 10;  ///< K; 10 to 30 in the Llama 3 report, 4.2.2
   bool allow_cut = false;                ///< whether a reply cut by the length limit may win
+  bool require_right = false;            ///< whether a reply that the prompt's checker calls wrong may not win
+  /// The temperature of each prompt is drawn between this and the sampling's; 0: no draw. The report draws from 0.2 to
+  /// 1 in early rounds (4.3.2).
+  double lowest_temperature = 0;
+  double last_round_temperature = 0;        ///< in place of a draw in the last round (0.6 in 4.3.2); 0: no difference
+  std::int64_t system_prompts_from = 2;     ///< the first round whose prompts get the capabilities' system prompts
+  bool keep_system_prompt = false;          ///< whether the training row keeps that system prompt
   SamplingSection sampling;
 };
 
@@ -114,7 +156,9 @@ struct Recipe {
   ModelsSection models;
   std::vector<StartModel> start;      ///< [start.NAME]
   std::vector<PromptSource> prompts;  ///< [prompts.NAME]
-  std::vector<PromptSource> suites;   ///< [suites.NAME]; never training prompts
+  std::vector<SuiteSource> suites;    ///< [suites.NAME]; never training prompts
+  std::vector<CapabilitySection> capabilities;  ///< [capabilities.NAME]
+  std::vector<SyntheticSource> synthetic;       ///< [synthetic.NAME]
   CollectSection collect;
   RewardSection reward;
   RejectSection reject;
@@ -124,6 +168,8 @@ struct Recipe {
   EvaluateSection evaluate;
 
   std::filesystem::path resolve(const std::string& path) const;
+  /// What a model is called in the recipe: a folder or file beside it, else a short name (model::model_path).
+  std::filesystem::path model_path(const std::string& name) const;
 };
 
 /// Throws UserError with file, line, key and what is possible: bad TOML, keys that do not exist (with the nearest one),
@@ -141,5 +187,7 @@ std::string key_text(const SftSection& section);
 std::string key_text(const DpoSection& section);
 std::string key_text(const EvaluateSection& section);
 std::string key_text(const StartModel& section);
+std::string key_text(const std::vector<CapabilitySection>& sections);
+std::string key_text(const std::vector<SyntheticSource>& sections);
 
 }  // namespace drover::rounds

@@ -57,6 +57,7 @@ void visit_fields(Visitor& visit, TrainSection& section) {
 template <typename Visitor>
 void visit_fields(Visitor& visit, StartModel& section) {
   visit("seed", section.seed, at_least(0));
+  visit("from", section.from, OneOf{});
   visit("tokenizer", section.tokenizer, OneOf{});
   visit("text", section.text, OneOf{});
   visit("hidden_size", section.hidden_size, Between{.low = 2, .high = 1 << 16});
@@ -71,6 +72,7 @@ void visit_fields(Visitor& visit, StartModel& section) {
 template <typename Visitor>
 void visit_fields(Visitor& visit, ModelsSection& section) {
   visit("format", section.format, OneOf{});
+  visit("compute", section.compute, OneOf{{"f32", "bf16"}});
   visit("pretrained", section.pretrained, OneOf{});
   visit("bootstrap", section.bootstrap, OneOf{});
 }
@@ -79,10 +81,35 @@ template <typename Visitor>
 void visit_fields(Visitor& visit, PromptSource& section) {
   visit("file", section.file, OneOf{});
   visit("licence", section.licence, OneOf{});
+  visit("capability", section.capability, OneOf{});
+}
+
+template <typename Visitor>
+void visit_fields(Visitor& visit, SuiteSource& section) {
+  visit("file", section.file, OneOf{});
+  visit("licence", section.licence, OneOf{});
+  visit("capability", section.capability, OneOf{});
+  visit("limit", section.limit, at_least(0));
+}
+
+template <typename Visitor>
+void visit_fields(Visitor& visit, CapabilitySection& section) {
+  visit("system_prompts", section.system_prompts, OneOf{});
+}
+
+template <typename Visitor>
+void visit_fields(Visitor& visit, SyntheticSource& section) {
+  visit("file", section.file, OneOf{});
+  visit("command", section.command, OneOf{});
+  visit("licence", section.licence, OneOf{});
+  visit("capability", section.capability, OneOf{});
+  visit("from_round", section.from_round, at_least(1));
+  visit("rows", section.rows, at_least(0));
 }
 
 template <typename Visitor>
 void visit_fields(Visitor& visit, CollectSection& section) {
+  visit("prompts_per_round", section.prompts_per_round, at_least(0));
   visit("comparisons_per_prompt", section.comparisons_per_prompt, Between{.low = 1, .high = 1000});
   visit("annotator", section.annotator, OneOf{{"verifier"}});
   visit.section("sampling", section.sampling);
@@ -99,6 +126,11 @@ template <typename Visitor>
 void visit_fields(Visitor& visit, RejectSection& section) {
   visit("replies_per_prompt", section.replies_per_prompt, Between{.low = 1, .high = 10000});
   visit("allow_cut", section.allow_cut, OneOf{});
+  visit("require_right", section.require_right, OneOf{});
+  visit("lowest_temperature", section.lowest_temperature, Between{.low = 0, .high = 100});
+  visit("last_round_temperature", section.last_round_temperature, Between{.low = 0, .high = 100});
+  visit("system_prompts_from", section.system_prompts_from, at_least(1));
+  visit("keep_system_prompt", section.keep_system_prompt, OneOf{});
   visit.section("sampling", section.sampling);
 }
 
@@ -138,6 +170,8 @@ void visit_fields(Visitor& visit, Recipe& recipe) {
   visit.named("start", recipe.start);
   visit.named("prompts", recipe.prompts);
   visit.named("suites", recipe.suites);
+  visit.named("capabilities", recipe.capabilities);
+  visit.named("synthetic", recipe.synthetic);
   visit.section("collect", recipe.collect);
   visit.section("reward", recipe.reward);
   visit.section("reject", recipe.reject);

@@ -1,69 +1,154 @@
 #include "rounds/rejection_sampling.h"
 
+#include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "evaluate/recorded_replies.h"
 #include "generate/scorer.h"
+#include "rounds/prompt_pool.h"
+#include "rounds/steering.h"
+#include "verify/checker.h"
 
 namespace drover::rounds {
 namespace {
 
-struct Candidate {
-  ledger::GenerationId id;
-  std::vector<chat::Message> reply;
+/// The prompts of one sampler, and its replies to each.
+struct Sampled {
+  std::vector<ledger::PromptId> prompts;
+  std::vector<std::vector<ledger::GenerationId>> replies;
 };
 
-}  // namespace
-
-FactSet keep_best_replies(Workspace& work, const std::string& stage, const ModelRef& sampler,
-                          const ModelRef& reward_model, std::span<const ledger::PromptId> prompts) {
+evaluate::ReplyPlan reply_plan(const Workspace& work, const std::string& stage, std::int64_t round) {
   const auto& section = work.recipe.reject;
-  std::vector<std::unique_ptr<generate::Generator>> generators;
-  const auto replies = evaluate::recorded_replies(work.responder(sampler, generators), prompts,
-                                                  {.stage = stage,
-                                                   .sampling = sampling_options(section.sampling, work.seed(stage)),
-                                                   .num_replies = section.replies_per_prompt,
-                                                   .prompts_per_batch = section.sampling.prompts_per_batch},
-                                                  work.ledger, work.on_progress);
-  const auto judge = work.load(reward_model);
-  const auto format = work.format(*judge);
-  generate::Scorer scorer(judge, format);
-  FactSet kept{.stage = stage, .count = 0, .content = {}};
-  base::FieldHasher content;
-  ledger::Ledger::Batch batch(work.ledger);
-  const auto decide = [&](ledger::GenerationId id, bool is_kept, const std::string& reason) {
-    work.ledger.add(
-        ledger::Decision{.generation = id, .stage = stage, .rule = "best of K", .is_kept = is_kept, .reason = reason});
-  };
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
+  evaluate::ReplyPlan plan{.stage = stage,
+                           .sampling = sampling_options(section.sampling, work.seed(stage)),
+                           .num_replies = section.replies_per_prompt,
+                           .prompts_per_batch = section.sampling.prompts_per_batch};
+  const bool is_last = round == work.recipe.rounds;
+  if (is_last && section.last_round_temperature > 0) {
+    plan.sampling.temperature = section.last_round_temperature;
+  } else if (section.lowest_temperature > 0) {
+    plan.lowest_temperature = section.lowest_temperature;
+  }
+  return plan;
+}
+
+// The samplers in the order of their first prompts.
+std::vector<Sampled> sample(Workspace& work, const std::string& stage, const RejectionPlan& plan,
+                            std::span<const ledger::PromptId> prompts) {
+  std::vector<Sampled> all;
+  std::vector<ModelRef> samplers;
+  {
+    ledger::Ledger::Batch batch(work.ledger);
+    for (const auto id : prompts) {
+      const auto prompt = *work.ledger.find(id);
+      const auto& model = plan.sampler(capability_of(prompt));
+      std::size_t at = 0;
+      while (at < samplers.size() && samplers[at].hash != model.hash) ++at;
+      if (at == samplers.size()) {
+        samplers.push_back(model);
+        all.emplace_back();
+      }
+      const bool is_steered = plan.round >= work.recipe.reject.system_prompts_from;
+      all[at].prompts.push_back(is_steered ? work.ledger.add(steered(work.recipe, prompt, work.seed(stage))) : id);
+    }
+    batch.commit();
+  }
+  const auto replies = reply_plan(work, stage, plan.round);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::vector<std::unique_ptr<generate::Generator>> generators;
+    all[i].replies = evaluate::recorded_replies(work.responder(samplers[i], generators), all[i].prompts, replies,
+                                                work.ledger, work.on_progress);
+  }
+  return all;
+}
+
+/// Chooses among the replies to one prompt at a time, and records why.
+class Choice {
+ public:
+  Choice(Workspace& work, const std::string& stage, const ModelRef& reward_model)
+      : work_(work), stage_(stage), reward_model_(reward_model) {
+    const auto model = work.load(reward_model);
+    scorer_.emplace(model, work.format(*model));
+  }
+
+  /// The best reply; empty when none may win.
+  std::optional<ledger::GenerationId> best_of(ledger::PromptId prompt_id, const std::vector<ledger::GenerationId>& replies) {
+    const auto prompt = *work_.ledger.find(prompt_id);
     std::vector<ledger::GenerationId> ids;
     std::vector<std::vector<chat::Message>> texts;
-    for (const auto id : replies[i]) {
-      const auto generation = work.ledger.find(id);
-      if (generation->reply.empty() || generation->ids.empty() ||
-          (evaluate::is_cut(*generation) && !section.allow_cut)) {
-        decide(id, false, "cut by the length limit");
+    for (const auto id : replies) {
+      const auto generation = *work_.ledger.find(id);
+      if (const auto fault = why_not(prompt, id, generation); !fault.empty()) {
+        decide(id, false, fault);
         continue;
       }
       ids.push_back(id);
-      texts.push_back(generation->reply);
+      texts.push_back(generation.reply);
     }
-    if (ids.empty()) continue;
-    const auto prompt = work.ledger.find(prompts[i]);
-    const auto scores = scorer.rewards(prompt->dialog, texts);
+    if (ids.empty()) return std::nullopt;
+    const auto scores = scorer_->rewards(prompt.dialog, texts);
     std::size_t best = 0;
     for (std::size_t k = 1; k < scores.size(); ++k) {
       if (scores[k] > scores[best]) best = k;
     }
     for (std::size_t k = 0; k < ids.size(); ++k) {
-      work.ledger.add(
-          ledger::Score{.generation = ids[k], .stage = stage, .scorer = reward_model.hash, .value = scores[k]});
+      work_.ledger.add(
+          ledger::Score{.generation = ids[k], .stage = stage_, .scorer = reward_model_.hash, .value = scores[k]});
       decide(ids[k], k == best, fmt::format("reward {:.4f}, best of {} {:.4f}", scores[k], ids.size(), scores[best]));
     }
-    content.add(ids[best].value()).add(evaluate::text_of(texts[best]));
-    ++kept.count;
+    return ids[best];
+  }
+
+ private:
+  // Why a reply takes no part; empty when it does.
+  std::string why_not(const ledger::Prompt& prompt, ledger::GenerationId id, const ledger::Generation& generation) {
+    const auto& section = work_.recipe.reject;
+    if (generation.reply.empty() || generation.ids.empty() || (evaluate::is_cut(generation) && !section.allow_cut))
+      return "cut by the length limit";
+    if (prompt.checker.empty()) return {};
+    const auto verdict =
+        verify::make_checker(prompt.checker)->check(evaluate::text_of(generation.reply), prompt.expected);
+    work_.ledger.add(ledger::CheckedAnswer{.generation = id,
+                                           .stage = stage_,
+                                           .checker = prompt.checker,
+                                           .is_right = verdict.is_right(),
+                                           .answer = verdict.answer,
+                                           .reason = verdict.reason});
+    return section.require_right && !verdict.is_right() ? "wrong: " + verdict.reason : std::string();
+  }
+
+  void decide(ledger::GenerationId id, bool is_kept, const std::string& reason) {
+    work_.ledger.add(
+        ledger::Decision{.generation = id, .stage = stage_, .rule = "best of K", .is_kept = is_kept, .reason = reason});
+  }
+
+  Workspace& work_;
+  std::string stage_;
+  ModelRef reward_model_;
+  std::optional<generate::Scorer> scorer_;
+};
+
+}  // namespace
+
+FactSet keep_best_replies(Workspace& work, const std::string& stage, const RejectionPlan& plan,
+                          std::span<const ledger::PromptId> prompts) {
+  const auto sampled = sample(work, stage, plan, prompts);
+  Choice choice(work, stage, plan.reward_model);
+  FactSet kept{.stage = stage, .count = 0, .content = {}};
+  base::FieldHasher content;
+  ledger::Ledger::Batch batch(work.ledger);
+  for (const auto& [asked, replies] : sampled) {
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+      const auto best = choice.best_of(asked[i], replies[i]);
+      if (!best) continue;
+      content.add(best->value()).add(evaluate::text_of(work.ledger.find(*best)->reply));
+      ++kept.count;
+    }
   }
   batch.commit();
   kept.content = content.finish().hex();

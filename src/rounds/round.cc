@@ -12,16 +12,18 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "base/nearest_name.h"
-#include "evaluate/suite.h"
 #include "model/threads.h"
 #include "preference/collect.h"
+#include "rounds/choose_prompts.h"
 #include "rounds/cleaning.h"
 #include "rounds/collect_stage.h"
 #include "rounds/evaluate_stage.h"
 #include "rounds/preference_training.h"
+#include "rounds/prompt_pool.h"
 #include "rounds/rejection_sampling.h"
 #include "rounds/sft_training.h"
 #include "rounds/start_models.h"
+#include "rounds/synthesis.h"
 #include "rounds/workspace.h"
 
 namespace drover::rounds {
@@ -37,22 +39,18 @@ struct History {
   ModelRef pretrained;
   ModelSet deployed;                 ///< the models that answer in the next round, best first
   ScoreBoard start_scores;           ///< what the later ones are compared with
-  std::vector<FactSet> comparisons;  ///< of all rounds so far
+  ScoreBoard scores;                 ///< of the deployed models
+  std::vector<PromptChoice> prompts;  ///< of all rounds so far
+  std::vector<FactSet> comparisons;   ///< of all rounds so far
 };
 
 class Run {
  public:
-  Run(Workspace& work, StageRunner& runner) : work_(work), recipe_(work.recipe), runner_(runner) {
-    for (const auto& source : recipe_.prompts) {
-      for (auto& prompt : evaluate::read_prompts(recipe_.resolve(source.file), source.name, source.licence)) {
-        prompts_.push_back(work_.ledger.add(prompt));
-      }
-    }
-    for (const auto& source : recipe_.suites) {
-      suites_.push_back(
-          {source.name, evaluate::read_prompts(recipe_.resolve(source.file), source.name, source.licence)});
-    }
-    refuse_suite_prompts_in_training();
+  Run(Workspace& work, StageRunner& runner)
+      : work_(work), recipe_(work.recipe), runner_(runner), pool_(work.recipe) {
+    ledger::Ledger::Batch batch(work_.ledger);
+    for (const auto& prompt : pool_.prompts()) work_.ledger.add(prompt);
+    batch.commit();
   }
 
   /// The models of round 1: those the recipe names, best first.
@@ -67,9 +65,10 @@ class Run {
     for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(model_named(name));
     history.deployed.average = history.deployed.variants[0];
     history.start_scores =
-        stage("start / evaluate", 1, {{"models", history.deployed.hash()}, {"suites", hash_of_suites()}},
+        stage("start / evaluate", 1, {{"models", history.deployed.hash()}, {"suites", pool_.hash_of_suites()}},
               key_text(recipe_.evaluate),
-              [&](const auto& key) { return score_models(work_, key, history.deployed.variants, suites_, {}); });
+              [&](const auto& key) { return score_models(work_, key, history.deployed.variants, pool_.suites(), {}); });
+    history.scores = history.start_scores;
     history.deployed = best_first(history.deployed.variants, history.start_scores);
     return history;
   }
@@ -79,9 +78,16 @@ class Run {
     const auto label = fmt::format("round {}", number);
     const auto& deployed = history.deployed;
 
-    const auto pairs = stage(label + " / collect", 1, {{"deployed", deployed.hash()}, {"prompts", hash_of_prompts()}},
+    const auto chosen = stage(
+        label + " / plan", 1,
+        {{"prompts", pool_.hash_of_prompts()}, {"scores", history.scores.hash()}, {"earlier", hash_of(history.prompts)}},
+        key_text(recipe_.collect),
+        [&](const auto& key) { return choose_prompts(work_, key, pool_, history.prompts, deployed, history.scores); });
+    history.prompts.push_back(chosen);
+
+    const auto pairs = stage(label + " / collect", 1, {{"deployed", deployed.hash()}, {"prompts", chosen.hash()}},
                              key_text(recipe_.collect), [&](const auto& key) {
-                               return collect_preferences(work_, key, deployed.variants, prompts_);
+                               return collect_preferences(work_, key, deployed.variants, chosen.prompts);
                              });
     history.comparisons.push_back(pairs);
 
@@ -91,14 +97,27 @@ class Run {
                                return train_reward_models(work_, key, label, history.pretrained, history.comparisons);
                              });
 
+    const auto best_at_capability = [&](const std::string& capability) -> const ModelRef& {
+      return best_at(capability, deployed, history.scores, pool_.suites_by_capability());
+    };
     const auto best = stage(
-        label + " / reject", 1,
-        {{"sampler", deployed.variants[0].hash}, {"judge", judge.average.hash}, {"prompts", hash_of_prompts()}},
-        key_text(recipe_.reject),
-        [&](const auto& key) { return keep_best_replies(work_, key, deployed.variants[0], judge.average, prompts_); });
+        label + " / reject", 2,
+        {{"samplers", hash_of_samplers(best_at_capability)}, {"judge", judge.average.hash}, {"prompts", chosen.hash()}},
+        options_of_sampling(number), [&](const auto& key) {
+          return keep_best_replies(
+              work_, key, {.round = number, .sampler = best_at_capability, .reward_model = judge.average}, chosen.prompts);
+        });
 
-    const auto mix = stage(label + " / curate", 1, {{"best", best.hash()}}, key_text(recipe_.curate),
-                           [&](const auto& key) { return clean_replies(work_, key, best); });
+    const auto synthetic = stage(
+        label + " / synthesise", 1, {{"files", hash_of_synthetic_files(work_, number)}, {"prompts", chosen.hash()}},
+        key_text(recipe_.synthetic),
+        [&](const auto& key) { return add_synthetic_dialogs(work_, key, number, chosen.prompts); });
+
+    const auto mix = stage(label + " / curate", 2, {{"best", best.hash()}, {"synthetic", synthetic.hash()}},
+                           key_text(recipe_.curate), [&](const auto& key) {
+                             const FactSet candidates[] = {best, synthetic};
+                             return clean_replies(work_, key, candidates);
+                           });
 
     const auto tuned = stage(
         label + " / sft", 1, {{"pretrained", history.pretrained.hash}, {"mix", mix.hash()}}, key_text(recipe_.sft),
@@ -112,11 +131,12 @@ class Run {
     const auto scores = stage(label + " / evaluate", 1,
                               {{"tuned", tuned.hash()},
                                {"aligned", aligned.hash()},
-                               {"suites", hash_of_suites()},
+                               {"suites", pool_.hash_of_suites()},
                                {"start", history.start_scores.hash()}},
                               key_text(recipe_.evaluate), [&](const auto& key) {
-                                return score_models(work_, key, candidates, suites_, history.start_scores);
+                                return score_models(work_, key, candidates, pool_.suites(), history.start_scores);
                               });
+    history.scores = scores;
 
     history.deployed = stage(label + " / choose", 1, {{"aligned", aligned.hash()}, {"scores", scores.hash()}}, "{}",
                              [&](const auto&) { return choose_deployed(aligned, scores); });
@@ -161,55 +181,31 @@ class Run {
     return candidates;
   }
 
-  // A model that has learned a suite's answers says nothing by answering it.
-  void refuse_suite_prompts_in_training() const {
-    std::map<base::ContentHash, std::string> of_suites;
-    for (const auto& suite : suites_) {
-      for (const auto& prompt : suite.prompts) of_suites[hash_of_question(prompt)] = suite.name;
-    }
-    for (const auto id : prompts_) {
-      const auto prompt = work_.ledger.find(id);
-      const auto found = of_suites.find(hash_of_question(*prompt));
-      if (found == of_suites.end()) continue;
-      throw base::UserError(
-          "{}: the prompt \"{}\" of [prompts.{}] also stands in [suites.{}]; a suite must be held out.",
-          recipe_.file.string(), evaluate::text_of(prompt->dialog.messages), prompt->source, found->second);
-    }
+  // Whether a round is the last one decides only where the recipe says so.
+  std::string options_of_sampling(std::int64_t round) const {
+    const bool is_special = round == recipe_.rounds && recipe_.reject.last_round_temperature > 0;
+    return key_text(recipe_.reject) + key_text(recipe_.capabilities) + (is_special ? "last" : "");
   }
 
-  static base::ContentHash hash_of_question(const ledger::Prompt& prompt) {
+  // Which model answers which capability, for a stage's key.
+  template <typename BestAt>
+  std::string hash_of_samplers(const BestAt& best_at_capability) const {
     base::FieldHasher hasher;
-    for (const auto& message : prompt.dialog.messages)
-      hasher.add(static_cast<std::int64_t>(message.sender)).add(message.content);
-    return hasher.finish();
-  }
-
-  std::string hash_of_prompts() const {
-    base::FieldHasher hasher;
-    for (const auto prompt : prompts_) hasher.add(prompt.value());
+    for (const auto& capability : pool_.capabilities()) hasher.add(capability).add(best_at_capability(capability).hash);
     return hasher.finish().hex();
   }
 
-  std::string hash_of_suites() const {
+  template <typename Artefact>
+  static std::string hash_of(const std::vector<Artefact>& sets) {
     base::FieldHasher hasher;
-    for (const auto& suite : suites_) {
-      hasher.add(suite.name);
-      for (const auto& prompt : suite.prompts) hasher.add(ledger::id_of(prompt).value());
-    }
-    return hasher.finish().hex();
-  }
-
-  static std::string hash_of(const std::vector<FactSet>& sets) {
-    base::FieldHasher hasher;
-    for (const auto& set : sets) hasher.add(set.content);
+    for (const auto& set : sets) hasher.add(set.hash());
     return hasher.finish().hex();
   }
 
   Workspace& work_;
   const Recipe& recipe_;
   StageRunner& runner_;
-  std::vector<ledger::PromptId> prompts_;
-  std::vector<evaluate::Suite> suites_;
+  PromptPool pool_;
 };
 
 // Before anything is done: a mistyped name would show only after all the work that was not wanted.

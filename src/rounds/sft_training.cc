@@ -1,5 +1,6 @@
 #include "rounds/sft_training.h"
 
+#include "rounds/steering.h"
 #include "rounds/train_variants.h"
 #include "train/learned_rows.h"
 #include "train/trainer.h"
@@ -14,7 +15,8 @@ ModelSet train_sft_variants(Workspace& work, const std::string& stage, const std
   for (const auto& decision : work.ledger.decisions_of(cleaned.stage)) {
     if (!decision.is_kept) continue;
     const auto generation = work.ledger.find(decision.generation);
-    auto dialog = work.ledger.find(generation->prompt)->dialog;
+    const auto prompt = work.ledger.find(generation->prompt);
+    auto dialog = work.recipe.reject.keep_system_prompt ? prompt->dialog : without_steering(work.recipe, *prompt);
     dialog.messages.insert(dialog.messages.end(), generation->reply.begin(), generation->reply.end());
     dialogs.push_back(std::move(dialog));
     records.push_back({.stage = stage,

@@ -29,6 +29,15 @@ model::DecoderConfig config_of(const StartModel& start, const text::Tokenizer& t
 }  // namespace
 
 std::string hash_of_sources(const Workspace& work, const StartModel& start) {
+  if (!start.from.empty()) {
+    return base::FieldHasher()
+        .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
+        .add(hash_of_files(work.recipe.model_path(start.from)))
+        .add(work.recipe.models.format)
+        .add(work.recipe.models.compute)
+        .finish()
+        .hex();
+  }
   return base::FieldHasher()
       .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
       .add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash())
@@ -37,7 +46,40 @@ std::string hash_of_sources(const Workspace& work, const StartModel& start) {
       .hex();
 }
 
+namespace {
+
+ModelSet keep_start_model(Workspace& work, const std::string& stage, const StartModel& start,
+                          const std::shared_ptr<const model::Model>& trained, const char* made_by,
+                          const std::vector<double>& losses) {
+  add_losses(work, stage, "start " + start.name, losses);
+  const auto kept = work.keep(trained, {.hash = {},
+                                        .name = "start " + start.name,
+                                        .stage = stage,
+                                        .folder = {},
+                                        .made_by = made_by,
+                                        .data = base::content_hash_of_file(work.recipe.resolve(start.text)).hex(),
+                                        .options = key_text(start),
+                                        .parents = {}});
+  return {.variants = {kept}, .average = kept};
+}
+
+ModelSet fine_tune(Workspace& work, const std::string& stage, const StartModel& start) {
+  const auto model = model::Model::load(work.recipe.model_path(start.from), {.compute_type = model::ComputeType::kFloat32});
+  const auto format = work.format(*model);
+  std::vector<model::TokenRow> rows;
+  for (const auto& dialog : chat::read_dialog_file(work.recipe.resolve(start.text)).dialogs) {
+    rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, {.max_tokens = start.train.max_tokens}));
+  }
+  std::vector<double> losses;
+  const auto trained = train::train_sft(model, rows, train_options(work, start.train, start.seed),
+                                        work.watch_steps("start " + start.name, losses));
+  return keep_start_model(work, stage, start, trained, "sft", losses);
+}
+
+}  // namespace
+
 ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start) {
+  if (!start.from.empty()) return fine_tune(work, stage, start);
   const auto tokenizer_path = work.recipe.resolve(start.tokenizer);
   const auto tokenizer = text::load_tokenizer(tokenizer_path);
   if (work.recipe.models.format.empty()) {
@@ -55,23 +97,14 @@ ModelSet make_start_model(Workspace& work, const std::string& stage, const Start
       rows.push_back(std::move(row));
   }
   std::vector<double> losses;
-  const auto options = train_options(start.train, start.seed);
+  const auto options = train_options(work, start.train, start.seed);
   const auto trained = train::train_lm(blank, rows, options, work.watch_steps("start " + start.name, losses));
-  add_losses(work, stage, "start " + start.name, losses);
-  const auto kept = work.keep(trained, {.hash = {},
-                                        .name = "start " + start.name,
-                                        .stage = stage,
-                                        .folder = {},
-                                        .made_by = "lm",
-                                        .data = base::content_hash_of_file(work.recipe.resolve(start.text)).hex(),
-                                        .options = key_text(start),
-                                        .parents = {}});
-  return {.variants = {kept}, .average = kept};
+  return keep_start_model(work, stage, start, trained, "lm", losses);
 }
 
 ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name) {
-  const auto path = std::filesystem::absolute(work.recipe.resolve(name)).lexically_normal();
-  const auto model = model::Model::load(path, {.compute_type = model::ComputeType::kFloat32});
+  const auto path = std::filesystem::absolute(work.recipe.model_path(name)).lexically_normal();
+  const auto model = model::Model::load(path, {.compute_type = work.compute_type()});
   const ModelRef ref{
       .name = path.stem().string(), .hash = model->hash(), .folder = path.string(), .files = hash_of_files(path)};
   work.ledger.add(ledger::ModelFact{.hash = ref.hash,

@@ -9,9 +9,9 @@ namespace drover::rounds {
 /// Hash of everything from outside that decides a start model: its text and its tokenizer.
 std::string hash_of_sources(const Workspace& work, const StartModel& start);
 
-/// Makes a start model: random weights, then next-token training on whole dialogs (every token learned). The text
-/// decides what the model can do; for a planted task it holds right and wrong answers, so that later stages have
-/// something to choose from.
+/// Makes a start model. Without `from`: random weights, then next-token training on whole dialogs (every token learned);
+/// for a planted task the text holds right and wrong answers, so that later stages have something to choose from.
+/// With `from`: that model, fine-tuned on the final answers of the dialogs.
 ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start);
 
 /// A model folder or GGUF file from outside, used where it lies.

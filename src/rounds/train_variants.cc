@@ -35,7 +35,7 @@ std::string hash_of(const std::vector<ledger::TrainingRow>& rows, const std::vec
 
 }  // namespace
 
-train::TrainOptions train_options(const TrainSection& section, std::uint64_t seed) {
+train::TrainOptions train_options(const Workspace& work, const TrainSection& section, std::uint64_t seed) {
   train::TrainOptions options;
   options.learning_rate = section.learning_rate;
   options.steps = section.steps;
@@ -48,6 +48,7 @@ train::TrainOptions train_options(const TrainSection& section, std::uint64_t see
   options.clip_norm = section.clip_norm;
   options.packed_tokens = section.packed_tokens;
   options.seed = seed;
+  options.compute_type = work.compute_type();
   return options;
 }
 
@@ -92,7 +93,7 @@ ModelSet train_variants(Workspace& work, const std::string& stage, const std::st
     const auto chosen = share_of_rows(rows.size(), section.data_share, seed);
     std::vector<double> losses;
     trained.push_back(
-        train_one(work.load(start), chosen, train_options(section, seed), work.watch_steps(name, losses)));
+        train_one(work.load_for_training(start), chosen, train_options(work, section, seed), work.watch_steps(name, losses)));
     add_losses(work, stage, name, losses);
     models.variants.push_back(work.keep(trained.back(), {.hash = {},
                                                          .name = name,

@@ -11,7 +11,7 @@
 namespace drover::rounds {
 
 /// The recipe's training options with a seed.
-train::TrainOptions train_options(const TrainSection& section, std::uint64_t seed);
+train::TrainOptions train_options(const Workspace& work, const TrainSection& section, std::uint64_t seed);
 
 /// Records one loss a step.
 void add_losses(Workspace& work, const std::string& stage, const std::string& subject,

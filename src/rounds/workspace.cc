@@ -6,17 +6,47 @@
 
 namespace drover::rounds {
 
-std::shared_ptr<const model::Model> Workspace::load(const ModelRef& ref) {
-  auto& model = loaded_[ref.hash];
-  if (!model) {
-    model = model::Model::load(home / ref.folder, {.compute_type = model::ComputeType::kFloat32});
-    if (model->hash() != ref.hash) {
-      throw base::UserError(
-          "The model in {} is no longer what the ledger says (hash {}, recorded {}); remove the folder and run again.",
-          (home / ref.folder).string(), model->hash(), ref.hash);
-    }
+namespace {
+
+// Two models that answer, a reward model and one that is trained.
+constexpr std::size_t kModelsInMemory = 4;
+
+}  // namespace
+
+model::ComputeType Workspace::compute_type() const {
+  return recipe.models.compute == "bf16" ? model::ComputeType::kBFloat16 : model::ComputeType::kFloat32;
+}
+
+std::shared_ptr<const model::Model> Workspace::find_loaded(const std::string& hash, model::ComputeType type) {
+  for (auto entry = loaded_.begin(); entry != loaded_.end(); ++entry) {
+    if (entry->hash != hash || entry->type != type) continue;
+    loaded_.splice(loaded_.begin(), loaded_, entry);
+    return entry->model;
   }
+  return nullptr;
+}
+
+void Workspace::remember(Loaded loaded) {
+  loaded_.push_front(std::move(loaded));
+  if (loaded_.size() > kModelsInMemory) loaded_.pop_back();
+}
+
+std::shared_ptr<const model::Model> Workspace::load(const ModelRef& ref) {
+  if (auto model = find_loaded(ref.hash, compute_type())) return model;
+  auto model = model::Model::load(home / ref.folder, {.compute_type = compute_type()});
+  if (model->hash() != ref.hash) {
+    throw base::UserError(
+        "The model in {} is no longer what the ledger says (hash {}, recorded {}); remove the folder and run again.",
+        (home / ref.folder).string(), model->hash(), ref.hash);
+  }
+  remember({.hash = ref.hash, .type = compute_type(), .model = model});
   return model;
+}
+
+std::shared_ptr<const model::Model> Workspace::load_for_training(const ModelRef& ref) {
+  if (compute_type() == model::ComputeType::kFloat32) return load(ref);
+  // Not kept: a trainer lets go of it when it has its own master weights.
+  return model::Model::load(home / ref.folder, {.compute_type = model::ComputeType::kFloat32});
 }
 
 std::shared_ptr<const chat::ChatFormat> Workspace::format(const model::Model& model) const {
@@ -49,7 +79,7 @@ ModelRef Workspace::keep(const std::shared_ptr<const model::Model>& model, const
   complete.hash = ref.hash;
   complete.folder = ref.folder;
   ledger.add(complete);
-  loaded_[ref.hash] = model;
+  remember({.hash = ref.hash, .type = model->compute_type(), .model = model});
   return ref;
 }
 

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,8 +30,14 @@ class Workspace {
   ledger::Ledger& ledger;
   const base::OnProgress on_progress;
 
-  /// Loads a model of the run; the latest ones are kept in memory.
+  /// Loads a model of the run as it samples and scores, in the recipe's computing type; the latest ones are kept in
+  /// memory.
   std::shared_ptr<const model::Model> load(const ModelRef& model);
+
+  /// The same as training starts from it: in float32.
+  std::shared_ptr<const model::Model> load_for_training(const ModelRef& model);
+
+  model::ComputeType compute_type() const;
 
   /// The recipe's chat format, else the one of the model's template, over the model's tokenizer.
   std::shared_ptr<const chat::ChatFormat> format(const model::Model& model) const;
@@ -49,7 +55,15 @@ class Workspace {
   train::OnStep watch_steps(const std::string& what, std::vector<double>& losses) const;
 
  private:
-  std::map<std::string, std::shared_ptr<const model::Model>> loaded_;
+  struct Loaded {
+    std::string hash;
+    model::ComputeType type;
+    std::shared_ptr<const model::Model> model;
+  };
+  std::shared_ptr<const model::Model> find_loaded(const std::string& hash, model::ComputeType type);
+  void remember(Loaded loaded);
+
+  std::list<Loaded> loaded_;  ///< the latest first
 };
 
 /// The recipe's sampling options with a seed.

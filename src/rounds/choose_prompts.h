@@ -1,0 +1,16 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "rounds/prompt_pool.h"
+#include "rounds/workspace.h"
+
+namespace drover::rounds {
+
+/// The prompts of a round (Llama 3 report, 4.2.1: every round brings new annotation, aimed at weak areas): all of them
+/// when the recipe gives no number; else equal shares of the capabilities, prompts that no earlier round had first.
+PromptChoice choose_prompts(Workspace& work, const std::string& stage, const PromptPool& pool,
+                            std::span<const PromptChoice> earlier, const ModelSet& deployed, const ScoreBoard& scores);
+
+}  // namespace drover::rounds

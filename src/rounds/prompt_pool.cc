@@ -1,0 +1,110 @@
+#include "rounds/prompt_pool.h"
+
+#include <algorithm>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "evaluate/recorded_replies.h"
+
+namespace drover::rounds {
+namespace {
+
+base::ContentHash hash_of_question(const ledger::Prompt& prompt) {
+  base::FieldHasher hasher;
+  for (const auto& message : prompt.dialog.messages)
+    hasher.add(static_cast<std::int64_t>(message.sender)).add(message.content);
+  return hasher.finish();
+}
+
+// A source says what its prompts are about, or else each prompt's own first tag, or else the source's name.
+void put_capability_first(std::vector<std::string>& tags, const std::string& capability, const std::string& source) {
+  if (capability.empty() && !tags.empty()) return;
+  const auto& first = capability.empty() ? source : capability;
+  std::erase(tags, first);
+  tags.insert(tags.begin(), first);
+}
+
+}  // namespace
+
+PromptPool::PromptPool(const Recipe& recipe) {
+  for (const auto& source : recipe.prompts) {
+    for (auto& prompt : evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence)) {
+      put_capability_first(prompt.tags, source.capability, source.name);
+      prompts_.push_back(std::move(prompt));
+    }
+  }
+  for (const auto& source : recipe.suites) {
+    auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
+    if (source.limit > 0 && static_cast<std::size_t>(source.limit) < prompts.size())
+      prompts.resize(static_cast<std::size_t>(source.limit));
+    suites_.push_back({.capability = source.capability.empty() ? source.name : source.capability,
+                       .suite = {.name = source.name, .prompts = std::move(prompts)}});
+  }
+  refuse_held_out_prompts(recipe);
+}
+
+// A model that has learned a suite's answers says nothing by answering it.
+void PromptPool::refuse_held_out_prompts(const Recipe& recipe) const {
+  std::map<base::ContentHash, std::string> of_suites;
+  for (const auto& [capability, suite] : suites_) {
+    for (const auto& prompt : suite.prompts) of_suites[hash_of_question(prompt)] = suite.name;
+  }
+  for (const auto& prompt : prompts_) {
+    const auto found = of_suites.find(hash_of_question(prompt));
+    if (found == of_suites.end()) continue;
+    throw base::UserError("{}: the prompt \"{}\" of [prompts.{}] also stands in [suites.{}]; a suite must be held out.",
+                          recipe.file.string(), evaluate::text_of(prompt.dialog.messages), prompt.source, found->second);
+  }
+}
+
+std::vector<std::string> PromptPool::capabilities() const {
+  std::set<std::string> names;
+  for (const auto& prompt : prompts_) names.insert(capability_of(prompt));
+  return {names.begin(), names.end()};
+}
+
+std::string PromptPool::hash_of_prompts() const {
+  base::FieldHasher hasher;
+  for (const auto& prompt : prompts_) hasher.add(ledger::id_of(prompt).value());
+  return hasher.finish().hex();
+}
+
+std::string PromptPool::hash_of_suites() const {
+  base::FieldHasher hasher;
+  for (const auto& [capability, suite] : suites_) {
+    hasher.add(suite.name);
+    for (const auto& prompt : suite.prompts) hasher.add(ledger::id_of(prompt).value());
+  }
+  return hasher.finish().hex();
+}
+
+std::map<std::string, std::set<std::string>> PromptPool::suites_by_capability() const {
+  std::map<std::string, std::set<std::string>> names;
+  for (const auto& [capability, suite] : suites_) names[capability].insert(suite.name);
+  return names;
+}
+
+const std::string& capability_of(const ledger::Prompt& prompt) {
+  DROVER_CHECK(!prompt.tags.empty(), "A prompt of a run has its capability as first tag");
+  return prompt.tags.front();
+}
+
+std::string PromptChoice::hash() const {
+  base::FieldHasher hasher;
+  for (const auto prompt : prompts) hasher.add(prompt.value());
+  return hasher.finish().hex();
+}
+
+chat::Json PromptChoice::to_json() const {
+  auto json = chat::Json::array();
+  for (const auto prompt : prompts) json.push_back(prompt.value());
+  return json;
+}
+
+PromptChoice PromptChoice::from_json(const chat::Json& json) {
+  PromptChoice choice;
+  for (const auto& value : json) choice.prompts.emplace_back(value.get<std::int64_t>());
+  return choice;
+}
+
+}  // namespace drover::rounds
