@@ -39,12 +39,14 @@ struct Prompt;
 struct Node;
 struct Generation;
 struct Comparison;
+struct ComparisonRequest;
 struct TrainingRow;
 
 using PromptId = FactId<Prompt>;
 using NodeId = FactId<Node>;
 using GenerationId = FactId<Generation>;
 using ComparisonId = FactId<Comparison>;
+using ComparisonRequestId = FactId<ComparisonRequest>;
 using TrainingRowId = FactId<TrainingRow>;
 
 }  // namespace drover::ledger

@@ -30,9 +30,30 @@ struct Prompt {
   std::optional<double> difficulty;  ///< 0 easy .. 1 hard; empty: not rated
   std::string checker;               ///< what verify::make_checker takes; empty: no answer is known
   std::string expected;              ///< the answer, in the checker's spelling
+  /// The prompt of the turn before, whose dialog this one goes on; nothing for a first turn. Neither this nor `turn`
+  /// is part of the prompt's name: the dialog says the same.
+  PromptId parent{};
+  std::int64_t turn = 0;  ///< user turns before this one that were answered by models here
 };
 
-/// A sampled reply, as ids and as messages. The ids are the record; the messages are what the format read in them.
+/// Where prompts or replies come from, for the page about licences and for the removal of a source.
+struct Source {
+  std::string name;        ///< what Prompt::source and Generation::origin say
+  std::string licence;     ///< SPDX name, or words
+  std::string location{};  ///< file or address
+  std::string hash{};      ///< of the content that was read
+};
+
+/// How a reply came to be.
+enum class GenerationKind {
+  kSampled,    ///< a model of the run said it
+  kEdited,     ///< another reply made better by a person or a model; `origin` names who
+  kImported,   ///< it stood in a file; `origin` names the source
+  kSynthetic,  ///< a capability pipeline or an outside command made it; `origin` names it
+};
+
+/// A reply, as ids and as messages. The ids are the record; the messages are what the format read in them. Replies that
+/// no model of the run sampled may have no ids.
 struct Generation {
   PromptId prompt;
   std::string stage;
@@ -44,6 +65,9 @@ struct Generation {
   std::vector<chat::Message> reply;  ///< the last one's ending says whether it is cut
   std::string fault;                 ///< why the reply is malformed; empty when it is not
   std::string options;               ///< how it was sampled, as JSON
+  GenerationKind kind = GenerationKind::kSampled;
+  std::string origin{};          ///< kEdited: the editor; kImported and kSynthetic: the name of a Source; else empty
+  GenerationId edited_from{};    ///< kEdited: the reply that was edited
 };
 
 /// A number that a model or a rule gave to a reply.
@@ -52,6 +76,7 @@ struct Score {
   std::string stage;
   std::string scorer;  ///< hash of the reward model, or a rule's name
   double value = 0;
+  std::string reason{};  ///< a judge's words; usually empty
 };
 
 /// What a checker says about a reply.
@@ -64,7 +89,14 @@ struct CheckedAnswer {
   std::string reason;
 };
 
+/// What a comparison is about.
+enum class ComparisonUnit {
+  kMessage,  ///< one answer to a prompt of one turn
+  kTurn,     ///< one turn of a dialog of many, whose other turns may be compared too
+};
+
 /// Two replies to one prompt, one of which an annotator prefers. With level kNone the order of the two means nothing.
+/// With an edited reply there are three: edited > preferred > other.
 struct Comparison {
   PromptId prompt;
   std::string stage;
@@ -73,6 +105,31 @@ struct Comparison {
   chat::PreferenceLevel level = chat::PreferenceLevel::kNone;
   std::string annotator;  ///< "verifier", a person's name, the hash of a judge
   std::string reason;
+  ComparisonUnit unit = ComparisonUnit::kMessage;
+  GenerationId edited{};                ///< a reply of kind kEdited; nothing: none
+  ComparisonRequestId request{};        ///< what a person was asked; nothing: nobody was
+};
+
+/// A comparison that somebody owes: a stage that needs it waits until an answer is there.
+struct ComparisonRequest {
+  PromptId prompt;
+  std::string stage;
+  GenerationId first;  ///< in the order in which they are shown
+  GenerationId second;
+  ComparisonUnit unit = ComparisonUnit::kMessage;
+  std::string annotator{};  ///< who is asked: "people", or one person's name
+};
+
+/// What a person says to a request. Several people may answer one; one person's first answer counts.
+struct ComparisonAnswer {
+  enum class Preferred { kFirst, kSecond, kNeither };
+  ComparisonRequestId request;
+  std::string annotator;  ///< who answers
+  Preferred preferred = Preferred::kNeither;
+  chat::PreferenceLevel level = chat::PreferenceLevel::kNone;  ///< kNone exactly when neither is preferred
+  std::string reason{};
+  std::vector<chat::Message> edited{};  ///< the preferred reply made better; empty: it was not edited
+  std::string answered_at{};            ///< UTC, "2026-01-31T12:00:00Z"; written by the ledger when empty
 };
 
 /// Why a reply was kept or dropped on its way to training.
@@ -82,6 +139,7 @@ struct Decision {
   std::string rule;  ///< "best of K", "cut reply", "duplicate"
   bool is_kept = false;
   std::string reason;
+  std::optional<double> score{};  ///< the number that decided; empty: none did
 };
 
 /// What a trainer was given: the replies of one row.
@@ -124,6 +182,7 @@ struct StageEnd {
   double seconds = 0;
   std::string output;  ///< JSON that the stage reads back
   std::string hash;    ///< of the output and the files it names
+  std::string ended_at{};  ///< UTC, "2026-01-31T12:00:00Z"; written by the ledger when empty
 };
 
 /// A number about a stage, for the report.

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "ledger/ledger_store.h"
+#include "ledger/migration.h"
 #include "ledger/schema.h"
 
 namespace drover::ledger {
@@ -16,12 +17,13 @@ namespace {
 constexpr std::string_view kKind = "drover ledger";
 
 // A file name that the connection string cannot hold would open another file in silence.
-std::string connection_string(const std::filesystem::path& file, bool read_only) {
+std::string connection_string(const std::filesystem::path& file, bool read_only, std::chrono::seconds patience) {
   const auto path = file.string();
   if (path.find_first_of("\"\n") != std::string::npos) {
     throw base::UserError("The ledger's path '{}' holds a quote or a line break; choose another folder.", path);
   }
-  return fmt::format("dbname=\"{}\" timeout=30 synchronous=full{}", path, read_only ? " readonly=true" : "");
+  return fmt::format("dbname=\"{}\" timeout={} synchronous=full{}", path, patience.count(),
+                     read_only ? " readonly=true" : "");
 }
 
 bool has_tables(soci::session& sql) {
@@ -49,52 +51,32 @@ bool begins_as_database(const std::filesystem::path& file) {
   return stream.gcount() == 0 || begin == kMagic;  // an empty file becomes a ledger
 }
 
-void create_tables(soci::session& sql) {
-  soci::transaction whole(sql);
-  if (has_tables(sql)) return;  // another process was faster
-  for (const auto& statement : schema_statements(SqlDialect::kSqlite)) sql << statement;
-  const std::string kind(kKind);
-  const auto version = std::to_string(kSchemaVersion);
-  sql << "insert into meta (name, value) values ('kind', :kind)", soci::use(kind, "kind");
-  sql << "insert into meta (name, value) values ('schema', :version)", soci::use(version, "version");
-  whole.commit();
+bool is_number(const std::string& text) {
+  return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-void check_schema(soci::session& sql, const std::filesystem::path& file) {
+// The schema of an existing ledger, from 1 to kSchemaVersion. Throws UserError for everything else.
+std::int64_t schema_version(soci::session& sql, const std::filesystem::path& file) {
   if (meta(sql, "kind") != kKind) {
     throw base::UserError("{} is a database but not a ledger of drover; name the home folder of a run.", file.string());
   }
   const auto version = meta(sql, "schema").value_or("");
-  if (version == std::to_string(kSchemaVersion)) return;
-  const bool is_newer = !version.empty() && version.find_first_not_of("0123456789") == std::string::npos &&
-                        (version.size() > 1 || version[0] - '0' > kSchemaVersion);
-  if (!is_newer)
+  const auto number = is_number(version) ? std::stoll(version) : 0;
+  if (number < 1) {
     throw base::UserError("{} names schema '{}', which no drover has written; restore it from a copy.", file.string(),
                           version);
-  throw base::UserError("{} was written by a newer drover (schema {}, this one knows {}); use that drover.",
-                        file.string(), version, kSchemaVersion);
+  }
+  if (number > kSchemaVersion) {
+    throw base::UserError("{} was written by a newer drover (schema {}, this one knows {}); use that drover.",
+                          file.string(), version, kSchemaVersion);
+  }
+  return number;
 }
 
 }  // namespace
 
-void Ledger::Store::rethrow(const soci::soci_error& error) const {
-  // What follows are the statement and its values, whole prompts among them: they neither belong into a sentence nor
-  // tell what failed.
-  const std::string whole = error.what();
-  const auto what = whole.substr(0, whole.find(" while executing "));
-  const auto holds = [&](std::string_view part) { return what.find(part) != std::string::npos; };
-  if (holds("not a database") || holds("malformed")) {
-    throw base::UserError("{} is damaged or not a ledger ({}); restore it from a copy or choose another home.",
-                          file.string(), what);
-  }
-  if (holds("locked") || holds("busy")) {
-    throw base::SurroundingsError(
-        "{} is held by another process; wait for it to finish and run the same command again.", file.string());
-  }
-  throw base::SurroundingsError("The ledger {} cannot be used: {}.", file.string(), what);
-}
-
-Ledger::Ledger(const std::filesystem::path& file, OpenMode mode) : store_(std::make_unique<Store>(file)) {
+Ledger::Ledger(const std::filesystem::path& file, OpenMode mode, std::chrono::seconds patience)
+    : store_(std::make_unique<Store>(file)) {
   const bool exists = std::filesystem::exists(file);
   if (!exists && mode != OpenMode::kCreate) {
     throw base::UserError("There is no ledger at {}; name the home folder of a run (drover run makes runs/NAME).",
@@ -106,16 +88,48 @@ Ledger::Ledger(const std::filesystem::path& file, OpenMode mode) : store_(std::m
     throw base::UserError("{} is damaged or not a ledger (file is not a database); restore it from a copy or choose another home.",
                           file.string());
   }
+  const bool is_read_only = mode == OpenMode::kReadOnly;
+  bool is_old = false;
   store_->guarded([&] {
     auto& sql = store_->sql;
-    sql.open(soci::sqlite3, connection_string(file, mode == OpenMode::kReadOnly));
-    if (mode != OpenMode::kReadOnly) {
+    sql.open(soci::sqlite3, connection_string(file, is_read_only, patience));
+    // A page is taken when it is needed; many samples at once touch many.
+    sql << "pragma cache_size = -262144";
+    if (!is_read_only) {
       // The log beside the file lets readers go on while one writes.
       std::string journal;
       sql << "pragma journal_mode = wal", soci::into(journal);
+      sql << "pragma wal_autocheckpoint = 8192";
     }
-    if (mode == OpenMode::kCreate && !has_tables(sql)) create_tables(sql);
-    check_schema(sql, file);
+    if (mode == OpenMode::kCreate && !has_tables(sql)) create_tables();
+    is_old = schema_version(sql, file) < kSchemaVersion;
+    if (is_old && !is_read_only) migrate();
+  });
+  if (!is_old || !is_read_only) return;
+  // Reading needs the new tables too.
+  Ledger writer(file, OpenMode::kWrite, patience);
+}
+
+void Ledger::create_tables() {
+  store_->atomically([&] {
+    auto& sql = store_->sql;
+    if (has_tables(sql)) return;  // another process was faster
+    for (const auto& statement : table_statements(SqlDialect::kSqlite)) sql << statement;
+    for (const auto& statement : index_statements()) sql << statement;
+    const std::string kind(kKind);
+    const auto version = std::to_string(kSchemaVersion);
+    sql << "insert into meta (name, value) values ('kind', :kind)", soci::use(kind, "kind");
+    sql << "insert into meta (name, value) values ('schema', :version)", soci::use(version, "version");
+  });
+}
+
+void Ledger::migrate() {
+  store_->atomically([&] {
+    auto& sql = store_->sql;
+    if (schema_version(sql, store_->file) == kSchemaVersion) return;  // another process was faster
+    migrate_from_version_1(sql, SqlDialect::kSqlite, [&](const std::string& text) { return store_->word(text); });
+    const auto version = std::to_string(kSchemaVersion);
+    sql << "update meta set value = :version where name = 'schema'", soci::use(version, "version");
   });
 }
 
@@ -123,23 +137,19 @@ Ledger::~Ledger() = default;
 
 Ledger::Batch::Batch(Ledger& ledger) : ledger_(ledger) {
   DROVER_CHECK(!ledger.store_->in_batch, "Batches do not nest");
-  ledger_.store_->guarded([&] { ledger_.store_->sql.begin(); });
+  ledger_.store_->guarded([&] { ledger_.store_->begin(); });
   ledger_.store_->in_batch = true;
 }
 
 Ledger::Batch::~Batch() {
   if (committed_) return;
   ledger_.store_->in_batch = false;
-  try {
-    ledger_.store_->sql.rollback();
-  } catch (const soci::soci_error&) {
-    // A destructor may not throw, and the database drops an unfinished transaction by itself.
-  }
+  ledger_.store_->rollback();
 }
 
 void Ledger::Batch::commit() {
   DROVER_CHECK(!committed_, "A batch is committed once");
-  ledger_.store_->guarded([&] { ledger_.store_->sql.commit(); });
+  ledger_.store_->guarded([&] { ledger_.store_->commit(); });
   ledger_.store_->in_batch = false;
   committed_ = true;
 }

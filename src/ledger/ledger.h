@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -13,7 +14,7 @@
 namespace drover::ledger {
 
 /// The layout of the tables; a ledger of a newer one is refused.
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
 
 /// Append-only record of prompts, replies, ratings, models and stages. Facts are written once and never changed;
 /// writing a fact that is there already does nothing. Use one Ledger per thread; many may open one file, and one may
@@ -22,8 +23,10 @@ inline constexpr std::int64_t kSchemaVersion = 1;
 /// A call that returned is on disk: neither a killed process nor a loss of power takes it back. A `Batch` makes many
 /// writes one.
 ///
-/// Opening throws UserError when the file is missing, made by a newer drover, or not a ledger. Any call throws
-/// SurroundingsError when the disk refuses or another process holds the file for too long.
+/// Opening brings a ledger of an older drover to the present schema, also when it is opened for reading. It throws
+/// UserError when the file is missing, made by a newer drover, or not a ledger. Any call throws SurroundingsError when
+/// the disk refuses or another process holds the file for longer than `patience`; nothing that was recorded is lost
+/// then.
 class Ledger {
  public:
   enum class OpenMode {
@@ -32,7 +35,8 @@ class Ledger {
     kCreate     ///< made when it is missing
   };
 
-  explicit Ledger(const std::filesystem::path& file, OpenMode mode = OpenMode::kWrite);
+  explicit Ledger(const std::filesystem::path& file, OpenMode mode = OpenMode::kWrite,
+                  std::chrono::seconds patience = std::chrono::seconds(30));
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
   ~Ledger();
@@ -54,7 +58,11 @@ class Ledger {
   PromptId add(const Prompt& prompt);
   GenerationId add(const Generation& generation);
   ComparisonId add(const Comparison& comparison);
+  ComparisonRequestId add(const ComparisonRequest& request);
+  /// Whether the answer is new: one annotator's first answer to a request counts.
+  bool add(const ComparisonAnswer& answer);
   TrainingRowId add(const TrainingRow& row);
+  void add(const Source& source);
   void add(const Score& score);
   void add(const CheckedAnswer& answer);
   void add(const Decision& decision);
@@ -71,6 +79,8 @@ class Ledger {
   std::optional<Prompt> find(PromptId id) const;
   std::optional<Generation> find(GenerationId id) const;
   std::optional<Comparison> find(ComparisonId id) const;
+  std::optional<ComparisonRequest> find(ComparisonRequestId id) const;
+  std::optional<TrainingRow> find(TrainingRowId id) const;
   std::optional<ModelFact> find_model(std::string_view hash) const;
   std::optional<StageBegin> find_stage(std::string_view key) const;
   /// The latest end of a stage; empty while it is unfinished.
@@ -83,6 +93,12 @@ class Ledger {
   /// Facts of a stage, in the order they were written.
   std::vector<GenerationId> generations_of(std::string_view stage) const;
   std::vector<ComparisonId> comparisons_of(std::string_view stage) const;
+  std::vector<ComparisonRequestId> requests_of(std::string_view stage) const;
+  /// Requests that nobody has answered, of a stage or (without one) of all stages, in the order they were written.
+  std::vector<ComparisonRequestId> pending_requests(std::string_view stage = {}) const;
+  /// What people said to a request, in the order in which their answers came.
+  std::vector<ComparisonAnswer> answers_to(ComparisonRequestId request) const;
+  std::vector<Score> scores_of(std::string_view stage) const;
   std::vector<Decision> decisions_of(std::string_view stage) const;
   std::vector<TrainingRow> training_rows_of(std::string_view stage) const;
   std::vector<ModelFact> models_of(std::string_view stage) const;
@@ -94,20 +110,34 @@ class Ledger {
   std::vector<Decision> decisions_of(GenerationId generation) const;
   std::vector<ComparisonId> comparisons_with(GenerationId generation) const;
   std::vector<TrainingRow> training_rows_with(GenerationId generation) const;
+  /// Replies that were made by editing this one.
+  std::vector<GenerationId> edits_of(GenerationId generation) const;
+  /// Prompts of the next turn of this prompt's dialog.
+  std::vector<PromptId> next_turns_of(PromptId prompt) const;
   /// Models that were trained on rows of these stages, and models made of those, to the last descendant.
   std::vector<ModelFact> descendants_of(std::span<const std::string> training_stages) const;
 
   /// Names that begin with these hexadecimal digits, for people who type them.
   std::vector<GenerationId> generations_beginning(std::string_view hex) const;
   std::vector<PromptId> prompts_beginning(std::string_view hex) const;
+  std::vector<ComparisonId> comparisons_beginning(std::string_view hex) const;
+  std::vector<TrainingRowId> training_rows_beginning(std::string_view hex) const;
+  /// Hashes of models.
+  std::vector<std::string> models_beginning(std::string_view hex) const;
 
   struct Run {
     std::string run;
     std::string recipe_name;
     std::string recipe_text;
+    std::string began_at{};  ///< UTC, "2026-01-31T12:00:00Z"
+    std::string process{};   ///< what running_process.h asks for
   };
   /// The run that began last.
   std::optional<Run> latest_run() const;
+  /// All runs, in the order in which they began; one that was resumed stands there again.
+  std::vector<Run> runs() const;
+  /// Where data comes from, in the order of writing.
+  std::vector<Source> sources() const;
   /// The keys of the stages that a run has reached, in its order.
   std::vector<std::string> stages_of_run(std::string_view run) const;
 
@@ -115,6 +145,9 @@ class Ledger {
   std::vector<std::pair<std::string, std::int64_t>> counts() const;
 
  private:
+  void create_tables();
+  void migrate();
+
   struct Store;
   std::unique_ptr<Store> store_;
 };
@@ -123,6 +156,7 @@ class Ledger {
 PromptId id_of(const Prompt& prompt);
 GenerationId id_of(const Generation& generation);
 ComparisonId id_of(const Comparison& comparison);
+ComparisonRequestId id_of(const ComparisonRequest& request);
 TrainingRowId id_of(const TrainingRow& row);
 
 }  // namespace drover::ledger

@@ -16,10 +16,6 @@ namespace {
 using soci::into;
 using soci::use;
 
-chat::Message message_from(const std::string& text) {
-  return chat::messages_from_json(chat::Json::array({chat::Json::parse(text)}), "ledger message").at(0);
-}
-
 // The messages from below `until` (nothing: from the first) to `last`.
 std::vector<chat::Message> path_to(soci::session& sql, std::int64_t last, std::int64_t until) {
   std::vector<chat::Message> messages;
@@ -27,17 +23,12 @@ std::vector<chat::Message> path_to(soci::session& sql, std::int64_t last, std::i
     std::int64_t parent = 0;
     std::string text;
     sql << "select parent, message from nodes where id = :node", use(node, "node"), into(parent), into(text);
-    DROVER_CHECK(sql.got_data(), "A message of the ledger is missing");
+    if (!sql.got_data()) throw base::UserError("The ledger is damaged: a message of a dialog is missing; restore the file from a copy.");
     messages.push_back(message_from(text));
     node = parent;
   }
   std::reverse(messages.begin(), messages.end());
   return messages;
-}
-
-template <typename Value>
-Value column(const soci::row& row, std::size_t index) {
-  return row.get<Value>(index);
 }
 
 template <typename Id>
@@ -68,30 +59,13 @@ HexRange range_of(std::string_view hex) {
   return {static_cast<std::int64_t>(first), static_cast<std::int64_t>(std::min<std::uint64_t>(last, INT64_MAX))};
 }
 
-std::vector<Decision> decisions_in(soci::rowset<soci::row>&& rows) {
-  std::vector<Decision> decisions;
-  for (const auto& row : rows) {
-    decisions.push_back({.generation = GenerationId(std::stoll(column<std::string>(row, 0))),
-                         .stage = column<std::string>(row, 1),
-                         .rule = column<std::string>(row, 2),
-                         .is_kept = column<std::string>(row, 3) == "1",
-                         .reason = column<std::string>(row, 4)});
-  }
-  return decisions;
-}
-
-std::vector<TrainingRow> training_rows_by(soci::session& sql, const std::vector<std::int64_t>& ids) {
-  std::vector<TrainingRow> rows;
-  for (const auto id : ids) {
-    TrainingRow row;
-    sql << "select stage, ordinal, kind from training_rows where id = :id", use(id, "id"), into(row.stage),
-        into(row.ordinal), into(row.kind);
-    row.generations = ids_of<GenerationId>(
-        (sql.prepare << "select generation from training_row_generations where training_row = :id order by place",
-         use(id, "id")));
-    rows.push_back(std::move(row));
-  }
-  return rows;
+// Ids of the rows of `table` whose name begins with these digits; more than a few help nobody.
+template <typename Id>
+std::vector<Id> beginning(soci::session& sql, const char* table, std::string_view hex) {
+  const auto range = range_of(hex);
+  return ids_of<Id>((sql.prepare << "select id from " << table
+                                 << " where id between :first and :last order by id limit 20",
+                     use(range.first, "first"), use(range.last, "last")));
 }
 
 std::vector<ModelFact> models_where(soci::session& sql, const std::string& condition, const std::string& value) {
@@ -124,17 +98,26 @@ std::optional<Prompt> Ledger::find(PromptId id) const {
     const auto name = id.value();
     Prompt prompt;
     std::int64_t node = 0;
-    std::string setting;
-    std::string tags;
+    std::int64_t setting = 0;
+    std::int64_t source = 0;
+    std::int64_t licence = 0;
+    std::int64_t tags = 0;
+    std::int64_t checker = 0;
+    std::int64_t parent = 0;
     double difficulty = 0;
     soci::indicator is_rated = soci::i_null;
-    sql << "select node, setting, source, licence, tags, difficulty, checker, expected from prompts where id = :id",
-        use(name, "id"), into(node), into(setting), into(prompt.source), into(prompt.licence), into(tags),
-        into(difficulty, is_rated), into(prompt.checker), into(prompt.expected);
+    sql << "select node, setting, source, licence, tags, difficulty, checker, expected, parent, turn from prompts "
+           "where id = :id",
+        use(name, "id"), into(node), into(setting), into(source), into(licence), into(tags),
+        into(difficulty, is_rated), into(checker), into(prompt.expected), into(parent), into(prompt.turn);
     if (!sql.got_data()) return std::nullopt;
-    chat::read_dialog_extras(chat::Json::parse(setting), prompt.dialog);
+    chat::read_dialog_extras(chat::Json::parse(store_->text(setting)), prompt.dialog);
     prompt.dialog.messages = path_to(sql, node, 0);
-    prompt.tags = chat::Json::parse(tags).get<std::vector<std::string>>();
+    prompt.source = store_->text(source);
+    prompt.licence = store_->text(licence);
+    prompt.tags = chat::Json::parse(store_->text(tags)).get<std::vector<std::string>>();
+    prompt.checker = store_->text(checker);
+    prompt.parent = PromptId(parent);
     if (is_rated == soci::i_ok) prompt.difficulty = difficulty;
     return prompt;
   });
@@ -146,20 +129,35 @@ std::optional<Generation> Ledger::find(GenerationId id) const {
     const auto name = id.value();
     Generation generation;
     std::int64_t prompt = 0;
+    std::int64_t stage = 0;
+    std::int64_t model = 0;
+    std::int64_t tokenizer = 0;
     std::int64_t first = 0;
     std::int64_t last = 0;
+    std::int64_t fault = 0;
+    std::int64_t options = 0;
+    std::int64_t kind = 0;
+    std::int64_t origin = 0;
+    std::int64_t edited_from = 0;
     std::string ids;
     std::string log_probs;
-    sql << "select prompt, stage, sample, model, tokenizer, ids, log_probs, first_node, last_node, fault, options from "
-           "generations "
-           "where id = :id",
-        use(name, "id"), into(prompt), into(generation.stage), into(generation.sample), into(generation.model),
-        into(generation.tokenizer), into(ids), into(log_probs), into(first), into(last), into(generation.fault),
-        into(generation.options);
+    sql << "select prompt, stage, sample, model, tokenizer, ids, log_probs, first_node, last_node, fault, options, "
+           "kind, origin, edited_from from generations where id = :id",
+        use(name, "id"), into(prompt), into(stage), into(generation.sample), into(model), into(tokenizer), into(ids),
+        into(log_probs), into(first), into(last), into(fault), into(options), into(kind), into(origin),
+        into(edited_from);
     if (!sql.got_data()) return std::nullopt;
     generation.prompt = PromptId(prompt);
+    generation.stage = store_->text(stage);
+    generation.model = store_->text(model);
+    generation.tokenizer = store_->text(tokenizer);
     generation.ids = unpack_ids(ids);
     generation.log_probs = unpack_floats(log_probs);
+    generation.fault = store_->text(fault);
+    generation.options = store_->text(options);
+    generation.kind = static_cast<GenerationKind>(kind);
+    generation.origin = store_->text(origin);
+    generation.edited_from = GenerationId(edited_from);
     if (last != 0) {
       std::int64_t before = 0;
       sql << "select parent from nodes where id = :first", use(first, "first"), into(before);
@@ -175,17 +173,28 @@ std::optional<Comparison> Ledger::find(ComparisonId id) const {
     const auto name = id.value();
     Comparison comparison;
     std::int64_t prompt = 0;
+    std::int64_t stage = 0;
     std::int64_t preferred = 0;
     std::int64_t other = 0;
+    std::int64_t edited = 0;
     std::int64_t level = 0;
-    sql << "select prompt, stage, preferred, other, level, annotator, reason from comparisons where id = :id",
-        use(name, "id"), into(prompt), into(comparison.stage), into(preferred), into(other), into(level),
-        into(comparison.annotator), into(comparison.reason);
+    std::int64_t unit = 0;
+    std::int64_t annotator = 0;
+    std::int64_t request = 0;
+    sql << "select prompt, stage, preferred, other, edited, level, unit, annotator, reason, request from comparisons "
+           "where id = :id",
+        use(name, "id"), into(prompt), into(stage), into(preferred), into(other), into(edited), into(level),
+        into(unit), into(annotator), into(comparison.reason), into(request);
     if (!sql.got_data()) return std::nullopt;
     comparison.prompt = PromptId(prompt);
+    comparison.stage = store_->text(stage);
     comparison.preferred = GenerationId(preferred);
     comparison.other = GenerationId(other);
+    comparison.edited = GenerationId(edited);
     comparison.level = static_cast<chat::PreferenceLevel>(level);
+    comparison.unit = static_cast<ComparisonUnit>(unit);
+    comparison.annotator = store_->text(annotator);
+    comparison.request = ComparisonRequestId(request);
     return comparison;
   });
 }
@@ -215,92 +224,11 @@ std::optional<StageEnd> Ledger::find_stage_end(std::string_view key) const {
   return store_->guarded([&]() -> std::optional<StageEnd> {
     StageEnd end;
     end.key = key;
-    store_->sql << "select seconds, output, hash from stage_ends where key = :key order by seq desc limit 1",
-        use(end.key, "key"), into(end.seconds), into(end.output), into(end.hash);
+    store_->sql << "select seconds, output, hash, ended_at from stage_ends where key = :key order by seq desc limit 1",
+        use(end.key, "key"), into(end.seconds), into(end.output), into(end.hash),
+        into(end.ended_at);
     if (!store_->sql.got_data()) return std::nullopt;
     return end;
-  });
-}
-
-std::vector<GenerationId> Ledger::replies(std::string_view stage, PromptId prompt) const {
-  return store_->guarded([&] {
-    const std::string key(stage);
-    const auto id = prompt.value();
-    return ids_of<GenerationId>((store_->sql.prepare
-                                     << "select id from generations where stage = :stage and prompt = :prompt "
-                                        "order by model, sample",
-                                 use(key, "stage"), use(id, "prompt")));
-  });
-}
-
-std::vector<GenerationId> Ledger::replies_to(PromptId prompt) const {
-  return store_->guarded([&] {
-    const auto id = prompt.value();
-    return ids_of<GenerationId>(
-        (store_->sql.prepare << "select id from generations where prompt = :prompt order by seq", use(id, "prompt")));
-  });
-}
-
-std::vector<GenerationId> Ledger::generations_of(std::string_view stage) const {
-  return store_->guarded([&] {
-    const std::string key(stage);
-    return ids_of<GenerationId>(
-        (store_->sql.prepare << "select id from generations where stage = :stage order by seq", use(key, "stage")));
-  });
-}
-
-std::vector<ComparisonId> Ledger::comparisons_of(std::string_view stage) const {
-  return store_->guarded([&] {
-    const std::string key(stage);
-    return ids_of<ComparisonId>(
-        (store_->sql.prepare << "select id from comparisons where stage = :stage order by seq", use(key, "stage")));
-  });
-}
-
-std::vector<Decision> Ledger::decisions_of(std::string_view stage) const {
-  return store_->guarded([&] {
-    const std::string key(stage);
-    return decisions_in((store_->sql.prepare
-                             << "select cast(generation as text), stage, rule, cast(is_kept as text), reason from "
-                                "decisions where stage = :stage order by seq",
-                         use(key, "stage")));
-  });
-}
-
-std::vector<Decision> Ledger::decisions_of(GenerationId generation) const {
-  return store_->guarded([&] {
-    const auto id = generation.value();
-    return decisions_in((store_->sql.prepare
-                             << "select cast(generation as text), stage, rule, cast(is_kept as text), reason from "
-                                "decisions where generation = :id order by seq",
-                         use(id, "id")));
-  });
-}
-
-std::vector<TrainingRow> Ledger::training_rows_of(std::string_view stage) const {
-  return store_->guarded([&] {
-    const std::string key(stage);
-    std::vector<std::int64_t> ids;
-    for (const auto id : soci::rowset<std::int64_t>(
-             (store_->sql.prepare << "select id from training_rows where stage = :stage order by seq",
-              use(key, "stage")))) {
-      ids.push_back(id);
-    }
-    return training_rows_by(store_->sql, ids);
-  });
-}
-
-std::vector<TrainingRow> Ledger::training_rows_with(GenerationId generation) const {
-  return store_->guarded([&] {
-    const auto id = generation.value();
-    std::vector<std::int64_t> ids;
-    for (const auto row : soci::rowset<std::int64_t>(
-             (store_->sql.prepare
-                  << "select training_row from training_row_generations where generation = :id order by seq",
-              use(id, "id")))) {
-      ids.push_back(row);
-    }
-    return training_rows_by(store_->sql, ids);
   });
 }
 
@@ -332,48 +260,6 @@ std::vector<Metric> Ledger::metrics_of(std::string_view stage) const {
   });
 }
 
-std::vector<Score> Ledger::scores_of(GenerationId generation) const {
-  return store_->guarded([&] {
-    const auto id = generation.value();
-    std::vector<Score> scores;
-    Score score{.generation = generation, .stage = {}, .scorer = {}};
-    soci::statement statement =
-        (store_->sql.prepare << "select stage, scorer, value from scores where generation = :id order by seq",
-         use(id, "id"), into(score.stage), into(score.scorer), into(score.value));
-    statement.execute();
-    while (statement.fetch()) scores.push_back(score);
-    return scores;
-  });
-}
-
-std::vector<CheckedAnswer> Ledger::checked_answers_of(GenerationId generation) const {
-  return store_->guarded([&] {
-    const auto id = generation.value();
-    std::vector<CheckedAnswer> answers;
-    CheckedAnswer answer{.generation = generation, .stage = {}, .checker = {}, .answer = {}, .reason = {}};
-    std::int64_t is_right = 0;
-    soci::statement statement = (store_->sql.prepare << "select stage, checker, is_right, answer, reason from "
-                                                        "checked_answers where generation = :id order by seq",
-                                 use(id, "id"), into(answer.stage), into(answer.checker), into(is_right),
-                                 into(answer.answer), into(answer.reason));
-    statement.execute();
-    while (statement.fetch()) {
-      answer.is_right = is_right != 0;
-      answers.push_back(answer);
-    }
-    return answers;
-  });
-}
-
-std::vector<ComparisonId> Ledger::comparisons_with(GenerationId generation) const {
-  return store_->guarded([&] {
-    const auto id = generation.value();
-    return ids_of<ComparisonId>(
-        (store_->sql.prepare << "select id from comparisons where preferred = :id or other = :other order by seq",
-         use(id, "id"), use(id, "other")));
-  });
-}
-
 std::vector<ModelFact> Ledger::descendants_of(std::span<const std::string> training_stages) const {
   return store_->guarded([&] {
     std::vector<ModelFact> found;
@@ -399,30 +285,67 @@ std::vector<ModelFact> Ledger::descendants_of(std::span<const std::string> train
 }
 
 std::vector<GenerationId> Ledger::generations_beginning(std::string_view hex) const {
-  const auto range = range_of(hex);
-  return store_->guarded([&] {
-    return ids_of<GenerationId>(
-        (store_->sql.prepare << "select id from generations where id between :first and :last order by id limit 20",
-         use(range.first, "first"), use(range.last, "last")));
-  });
+  return store_->guarded([&] { return beginning<GenerationId>(store_->sql, "generations", hex); });
 }
 
 std::vector<PromptId> Ledger::prompts_beginning(std::string_view hex) const {
-  const auto range = range_of(hex);
+  return store_->guarded([&] { return beginning<PromptId>(store_->sql, "prompts", hex); });
+}
+
+std::vector<ComparisonId> Ledger::comparisons_beginning(std::string_view hex) const {
+  return store_->guarded([&] { return beginning<ComparisonId>(store_->sql, "comparisons", hex); });
+}
+
+std::vector<TrainingRowId> Ledger::training_rows_beginning(std::string_view hex) const {
+  return store_->guarded([&] { return beginning<TrainingRowId>(store_->sql, "training_rows", hex); });
+}
+
+std::vector<std::string> Ledger::models_beginning(std::string_view hex) const {
   return store_->guarded([&] {
-    return ids_of<PromptId>(
-        (store_->sql.prepare << "select id from prompts where id between :first and :last order by id limit 20",
-         use(range.first, "first"), use(range.last, "last")));
+    std::vector<std::string> hashes;
+    if (hex.empty() || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string_view::npos) return hashes;
+    std::string first(hex);
+    for (auto& digit : first) digit = digit >= 'A' && digit <= 'F' ? static_cast<char>(digit - 'A' + 'a') : digit;
+    const auto last = first + "g";  // behind every digit
+    for (const auto& hash : soci::rowset<std::string>(
+             (store_->sql.prepare << "select distinct hash from models where hash >= :first and hash < :last order by "
+                                     "hash limit 20",
+              use(first, "first"), use(last, "last")))) {
+      hashes.push_back(hash);
+    }
+    return hashes;
   });
 }
 
 std::optional<Ledger::Run> Ledger::latest_run() const {
-  return store_->guarded([&]() -> std::optional<Run> {
+  auto all = runs();
+  if (all.empty()) return std::nullopt;
+  return std::move(all.back());
+}
+
+std::vector<Ledger::Run> Ledger::runs() const {
+  return store_->guarded([&] {
+    std::vector<Run> runs;
     Run run;
-    store_->sql << "select run, recipe_name, recipe_text from runs order by seq desc limit 1", into(run.run),
-        into(run.recipe_name), into(run.recipe_text);
-    if (!store_->sql.got_data()) return std::nullopt;
-    return run;
+    soci::statement statement =
+        (store_->sql.prepare << "select run, recipe_name, recipe_text, began_at, process from runs order by seq",
+         into(run.run), into(run.recipe_name), into(run.recipe_text), into(run.began_at), into(run.process));
+    statement.execute();
+    while (statement.fetch()) runs.push_back(run);
+    return runs;
+  });
+}
+
+std::vector<Source> Ledger::sources() const {
+  return store_->guarded([&] {
+    std::vector<Source> sources;
+    Source source;
+    soci::statement statement =
+        (store_->sql.prepare << "select name, licence, location, hash from sources order by seq", into(source.name),
+         into(source.licence), into(source.location), into(source.hash));
+    statement.execute();
+    while (statement.fetch()) sources.push_back(source);
+    return sources;
   });
 }
 
@@ -442,7 +365,7 @@ std::vector<std::string> Ledger::stages_of_run(std::string_view run) const {
 std::vector<std::pair<std::string, std::int64_t>> Ledger::counts() const {
   return store_->guarded([&] {
     std::vector<std::pair<std::string, std::int64_t>> counts;
-    for (const char* table : {"prompts", "generations", "scores", "checked_answers", "comparisons", "decisions",
+    for (const char* table : {"prompts", "generations", "scores", "checked_answers", "comparisons", "comparison_requests", "comparison_answers", "decisions",
                               "training_rows", "models", "stage_ends", "metrics"}) {
       std::int64_t count = 0;
       store_->sql << "select count(*) from " << table, into(count);

@@ -2,20 +2,41 @@
 
 #include <soci/soci.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "ledger/ledger.h"
 
 namespace drover::ledger {
 
-/// The database behind a Ledger. Only ledger*.cc include this: SOCI stays behind ledger.h.
+/// The database behind a Ledger. Only the ledger's own .cc files include this: SOCI stays behind ledger.h.
 struct Ledger::Store {
-  explicit Store(std::filesystem::path path) : file(std::move(path)) {}
+  explicit Store(std::filesystem::path path);
+  ~Store();
 
   std::filesystem::path file;
   soci::session sql;
   bool in_batch = false;
+
+  /// The insert statements, compiled when they are first needed (ledger_inserts.h).
+  struct Inserts;
+  Inserts& inserts();
+
+  /// The number of a text in `words`, which is written when it is new; only within a transaction.
+  std::int64_t word(const std::string& text);
+  /// The number of a text if the ledger holds it, else 0, which no row has.
+  std::int64_t known_word(const std::string& text);
+  /// The text of a number.
+  const std::string& text(std::int64_t word);
+
+  void begin();
+  void commit();
+  /// Never throws: a database drops an unfinished transaction by itself.
+  void rollback() noexcept;
 
   /// Runs `work` and turns the database's errors into ours.
   template <typename Work>
@@ -32,13 +53,33 @@ struct Ledger::Store {
   void atomically(const Work& work) {
     guarded([&] {
       if (in_batch) return work();
-      soci::transaction whole(sql);
-      work();
-      whole.commit();
+      begin();
+      try {
+        work();
+        commit();
+      } catch (...) {
+        rollback();
+        throw;
+      }
     });
   }
 
-  [[noreturn]] void rethrow(const soci::soci_error& error) const;
+  [[noreturn]] void rethrow(const soci::soci_error& error);
+
+  /// The last message of each prompt that was added or asked for lately.
+  std::unordered_map<std::int64_t, std::int64_t> last_nodes;
+
+ private:
+  std::unique_ptr<Inserts> inserts_;
+  std::unordered_map<std::string, std::int64_t> words_;
+  std::unordered_map<std::int64_t, std::string> texts_;
 };
+
+/// The message with this number as the ledger stores it, and back.
+std::string message_text(const chat::Message& message);
+chat::Message message_from(const std::string& text);
+
+/// Now, "2026-01-31T12:00:00Z".
+std::string utc_now();
 
 }  // namespace drover::ledger

@@ -80,7 +80,12 @@ TEST_F(LedgerTest, GivesBackEveryFactAfterReopening) {
     prompt = ledger.add(sum_prompt());
     good = ledger.add(reply_to(prompt, 0, "7"));
     bad = ledger.add(reply_to(prompt, 1, "8"));
-    ledger.add(Score{.generation = good, .stage = "reject-key", .scorer = "reward-hash", .value = 1.25});
+    ledger.add(Score{.generation = good,
+                     .stage = "reject-key",
+                     .scorer = "reward-hash",
+                     .value = 1.25,
+                     .reason = "short and right"});
+    ledger.add(Source{.name = "planted", .licence = "CC0-1.0", .location = "prompts.jsonl", .hash = "source-hash"});
     ledger.add(CheckedAnswer{.generation = bad,
                              .stage = "collect-key",
                              .checker = "numeric",
@@ -88,7 +93,8 @@ TEST_F(LedgerTest, GivesBackEveryFactAfterReopening) {
                              .answer = "8",
                              .reason = "8 is not 7"});
     ledger.add(Decision{
-        .generation = bad, .stage = "curate-key", .rule = "duplicate", .is_kept = false, .reason = "as another"});
+        .generation = bad, .stage = "curate-key", .rule = "duplicate", .is_kept = false, .reason = "as another",
+        .score = 0.97});
     ledger.add(Comparison{.prompt = prompt,
                           .stage = "collect-key",
                           .preferred = good,
@@ -120,6 +126,9 @@ TEST_F(LedgerTest, GivesBackEveryFactAfterReopening) {
   EXPECT_EQ(reply->log_probs, expected.log_probs);  // bit for bit
   EXPECT_EQ(reply->reply, expected.reply);
   EXPECT_EQ(ledger.scores_of(good).at(0).value, 1.25);
+  EXPECT_EQ(ledger.scores_of("reject-key").at(0).reason, "short and right");
+  EXPECT_EQ(ledger.sources().at(0).location, "prompts.jsonl");
+  EXPECT_EQ(ledger.decisions_of("curate-key").at(0).score, 0.97);
   EXPECT_EQ(ledger.checked_answers_of(bad).at(0).reason, "8 is not 7");
   EXPECT_EQ(ledger.decisions_of(bad).at(0).rule, "duplicate");
   const auto comparisons = ledger.comparisons_with(bad);
@@ -136,6 +145,104 @@ TEST_F(LedgerTest, WritingAFactTwiceWritesItOnce) {
   EXPECT_EQ(ledger.add(sum_prompt()), prompt);
   EXPECT_EQ(ledger.add(reply_to(prompt, 0, "7")), ledger.add(reply_to(prompt, 0, "7")));
   EXPECT_EQ(ledger.generations_of("collect-key").size(), 1U);
+}
+
+TEST_F(LedgerTest, GivesBackAnEditedReplyAndTheComparisonOfThreeThatItMakes) {
+  Ledger ledger(file(), Ledger::OpenMode::kCreate);
+  const auto prompt = ledger.add(sum_prompt());
+  const auto good = ledger.add(reply_to(prompt, 0, "7"));
+  const auto bad = ledger.add(reply_to(prompt, 1, "8"));
+  auto better = reply_to(prompt, 0, "3+4 is 7.");
+  better.kind = GenerationKind::kEdited;
+  better.origin = "ann";
+  better.edited_from = good;
+  better.ids.clear();
+  better.log_probs.clear();
+  const auto edited = ledger.add(better);
+  EXPECT_NE(edited, good);
+  const auto id = ledger.add(Comparison{.prompt = prompt,
+                                        .stage = "collect-key",
+                                        .preferred = good,
+                                        .other = bad,
+                                        .level = chat::PreferenceLevel::kBetter,
+                                        .annotator = "ann",
+                                        .reason = "",
+                                        .unit = ComparisonUnit::kTurn,
+                                        .edited = edited});
+  const auto found = ledger.find(id);
+  EXPECT_EQ(found->edited, edited);
+  EXPECT_EQ(found->unit, ComparisonUnit::kTurn);
+  const auto reply = ledger.find(edited);
+  EXPECT_EQ(reply->kind, GenerationKind::kEdited);
+  EXPECT_EQ(reply->origin, "ann");
+  EXPECT_EQ(reply->edited_from, good);
+  EXPECT_EQ(reply->reply.at(0).content, "3+4 is 7.");
+  EXPECT_THAT(ledger.comparisons_with(edited), ElementsAre(id));
+  EXPECT_THAT(ledger.edits_of(good), ElementsAre(edited));
+}
+
+TEST_F(LedgerTest, ARequestIsPendingUntilSomebodyAnswersIt) {
+  Ledger ledger(file(), Ledger::OpenMode::kCreate);
+  const auto prompt = ledger.add(sum_prompt());
+  const ComparisonRequest asked{.prompt = prompt,
+                                .stage = "collect-key",
+                                .first = ledger.add(reply_to(prompt, 0, "7")),
+                                .second = ledger.add(reply_to(prompt, 1, "8")),
+                                .unit = ComparisonUnit::kTurn,
+                                .annotator = "people"};
+  const auto request = ledger.add(asked);
+  EXPECT_EQ(ledger.add(asked), request);
+  EXPECT_EQ(ledger.find(request)->second, asked.second);
+  EXPECT_EQ(ledger.find(request)->annotator, "people");
+  EXPECT_THAT(ledger.pending_requests("collect-key"), ElementsAre(request));
+  EXPECT_THAT(ledger.pending_requests(), ElementsAre(request));
+  EXPECT_TRUE(ledger.pending_requests("another-key").empty());
+
+  ComparisonAnswer answer{.request = request,
+                          .annotator = "ann",
+                          .preferred = ComparisonAnswer::Preferred::kFirst,
+                          .level = chat::PreferenceLevel::kSlight,
+                          .reason = "shorter",
+                          .edited = reply_to(prompt, 0, "seven").reply};
+  EXPECT_TRUE(ledger.add(answer));
+  answer.reason = "second thoughts";
+  EXPECT_FALSE(ledger.add(answer));
+  answer.annotator = "bob";
+  answer.preferred = ComparisonAnswer::Preferred::kNeither;
+  answer.level = chat::PreferenceLevel::kNone;
+  answer.edited.clear();
+  EXPECT_TRUE(ledger.add(answer));
+  EXPECT_TRUE(ledger.pending_requests().empty());
+  const auto answers = ledger.answers_to(request);
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].annotator, "ann");
+  EXPECT_EQ(answers[0].reason, "shorter");
+  EXPECT_EQ(answers[0].edited.at(0).content, "seven");
+  EXPECT_EQ(answers[0].answered_at.size(), std::string("2026-01-31T12:00:00Z").size());
+  EXPECT_EQ(answers[1].preferred, ComparisonAnswer::Preferred::kNeither);
+  EXPECT_THAT(ledger.requests_of("collect-key"), ElementsAre(request));
+}
+
+TEST_F(LedgerTest, TurnsOfADialogShareTheirMessagesAndNameTheTurnBefore) {
+  Ledger ledger(file(), Ledger::OpenMode::kCreate);
+  auto prompt = sum_prompt();
+  const auto first = ledger.add(prompt);
+  const auto reply = reply_to(first, 0, "7");
+  ledger.add(reply);
+  prompt.dialog.messages.push_back(reply.reply[0]);
+  prompt.dialog.messages.push_back(prompt.dialog.messages[0]);
+  prompt.dialog.messages.back().content = "And 5+6?";
+  prompt.parent = first;
+  prompt.turn = 1;
+  const auto second = ledger.add(prompt);
+  EXPECT_EQ(ledger.find(second)->parent, first);
+  EXPECT_EQ(ledger.find(second)->turn, 1);
+  EXPECT_EQ(ledger.find(second)->dialog, prompt.dialog);
+  EXPECT_THAT(ledger.next_turns_of(first), ElementsAre(second));
+  soci::session sql(soci::sqlite3, fmt::format("dbname=\"{}\"", file().string()));
+  int nodes = 0;
+  sql << "select count(*) from nodes", soci::into(nodes);
+  EXPECT_EQ(nodes, 3);  // two questions and the answer between them
 }
 
 TEST_F(LedgerTest, StoresAMessageOnceHoweverManyRepliesBranchOffIt) {

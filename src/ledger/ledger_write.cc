@@ -1,4 +1,6 @@
 // Ledger: the functions that add facts.
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 
@@ -7,7 +9,9 @@
 #include "chat/dialog_json.h"
 #include "ledger/compact_text.h"
 #include "ledger/ledger.h"
+#include "ledger/ledger_inserts.h"
 #include "ledger/ledger_store.h"
+#include "ledger/running_process.h"
 
 namespace drover::ledger {
 namespace {
@@ -21,10 +25,6 @@ std::int64_t name_of_fields(std::initializer_list<std::string_view> texts,
   for (const auto text : texts) hasher.add(text);
   for (const auto number : numbers) hasher.add(number);
   return FactId<void>(hasher.finish()).value();
-}
-
-std::string message_text(const chat::Message& message) {
-  return chat::messages_to_json({message}).at(0).dump(-1, ' ', false, chat::Json::error_handler_t::replace);
 }
 
 // What a dialog has beside its messages.
@@ -44,18 +44,27 @@ NodeId last_node_of(const chat::Dialog& dialog) {
   return node;
 }
 
-NodeId add_node(soci::session& sql, NodeId parent, const chat::Message& message) {
-  const auto text = message_text(message);
-  const auto node = node_name(parent, text);
-  const auto id = node.value();
-  const auto parent_id = parent.value();
-  sql << "insert into nodes (id, parent, message) values (:id, :parent, :message) on conflict (id) do nothing",
-      use(id, "id"), use(parent_id, "parent"), use(text, "message");
-  return node;
-}
-
 std::string tags_text(const std::vector<std::string>& tags) {
   return chat::Json(tags).dump(-1, ' ', false, chat::Json::error_handler_t::replace);
+}
+
+constexpr std::size_t kMaxRememberedPrompts = 100'000;
+
+void remember_last_node(std::unordered_map<std::int64_t, std::int64_t>& last_nodes, std::int64_t prompt,
+                        std::int64_t node) {
+  if (last_nodes.size() > kMaxRememberedPrompts) last_nodes.clear();
+  last_nodes[prompt] = node;
+}
+
+// The message that replies to a prompt answer.
+template <typename Store>
+std::int64_t last_node(Store& store, std::int64_t prompt) {
+  if (const auto found = store.last_nodes.find(prompt); found != store.last_nodes.end()) return found->second;
+  std::int64_t node = 0;
+  store.sql << "select node from prompts where id = :prompt", use(prompt, "prompt"), soci::into(node);
+  DROVER_CHECK(store.sql.got_data(), "A reply to a prompt that the ledger does not hold");
+  remember_last_node(store.last_nodes, prompt, node);
+  return node;
 }
 
 }  // namespace
@@ -67,8 +76,17 @@ PromptId id_of(const Prompt& prompt) {
 }
 
 GenerationId id_of(const Generation& generation) {
-  return GenerationId(name_of_fields({"generation", generation.stage, generation.model},
-                                     {generation.prompt.value(), generation.sample}));
+  if (generation.kind == GenerationKind::kSampled) {
+    return GenerationId(name_of_fields({"generation", generation.stage, generation.model},
+                                       {generation.prompt.value(), generation.sample}));
+  }
+  // Nothing was drawn, so the words themselves tell such replies apart.
+  std::string words;
+  for (const auto& message : generation.reply) words += message_text(message);
+  return GenerationId(
+      name_of_fields({"made generation", generation.stage, generation.origin, words},
+                     {static_cast<std::int64_t>(generation.kind), generation.prompt.value(), generation.sample,
+                      generation.edited_from.value()}));
 }
 
 ComparisonId id_of(const Comparison& comparison) {
@@ -77,28 +95,36 @@ ComparisonId id_of(const Comparison& comparison) {
                      {comparison.prompt.value(), comparison.preferred.value(), comparison.other.value()}));
 }
 
+ComparisonRequestId id_of(const ComparisonRequest& request) {
+  return ComparisonRequestId(
+      name_of_fields({"comparison request", request.stage, request.annotator},
+                     {request.prompt.value(), request.first.value(), request.second.value()}));
+}
+
 TrainingRowId id_of(const TrainingRow& row) {
   return TrainingRowId(name_of_fields({"training row", row.stage, row.kind}, {row.ordinal}));
 }
 
 PromptId Ledger::add(const Prompt& prompt) {
-  const auto name = id_of(prompt);
+  const auto setting = setting_text(prompt.dialog);
+  const auto tags = tags_text(prompt.tags);
+  PromptId name;
   store_->atomically([&] {
-    auto& sql = store_->sql;
+    auto& store = *store_;
+    auto& inserts = store.inserts();
     NodeId node;
-    for (const auto& message : prompt.dialog.messages) node = add_node(sql, node, message);
-    const auto id = name.value();
-    const auto node_id = node.value();
-    const auto setting = setting_text(prompt.dialog);
-    const auto tags = tags_text(prompt.tags);
-    const double difficulty = prompt.difficulty.value_or(0);
-    auto is_rated = prompt.difficulty ? soci::i_ok : soci::i_null;
-    sql << "insert into prompts (id, node, setting, source, licence, tags, difficulty, checker, expected) values "
-           "(:id, :node, :setting, :source, :licence, :tags, :difficulty, :checker, :expected) on conflict (id) do "
-           "nothing",
-        use(id, "id"), use(node_id, "node"), use(setting, "setting"), use(prompt.source, "source"),
-        use(prompt.licence, "licence"), use(tags, "tags"), use(difficulty, is_rated, "difficulty"),
-        use(prompt.checker, "checker"), use(prompt.expected, "expected");
+    for (const auto& message : prompt.dialog.messages) {
+      auto text = message_text(message);
+      const auto parent = node;
+      node = node_name(parent, text);
+      inserts.node(node.value(), parent.value(), std::move(text));
+    }
+    name = PromptId(
+        name_of_fields({"prompt", setting, prompt.source, prompt.checker, prompt.expected}, {node.value()}));
+    inserts.prompt(name.value(), node.value(), store.word(setting), store.word(prompt.source),
+                   store.word(prompt.licence), store.word(tags), prompt.difficulty, store.word(prompt.checker),
+                   prompt.expected, prompt.parent.value(), prompt.turn);
+    remember_last_node(store.last_nodes, name.value(), node.value());
   });
   return name;
 }
@@ -106,31 +132,24 @@ PromptId Ledger::add(const Prompt& prompt) {
 GenerationId Ledger::add(const Generation& generation) {
   const auto name = id_of(generation);
   store_->atomically([&] {
-    auto& sql = store_->sql;
+    auto& store = *store_;
+    auto& inserts = store.inserts();
     const auto prompt = generation.prompt.value();
-    std::int64_t parent = 0;
-    sql << "select node from prompts where id = :prompt", use(prompt, "prompt"), soci::into(parent);
-    DROVER_CHECK(sql.got_data(), "A reply to a prompt that the ledger does not hold");
     NodeId first;
-    NodeId last(parent);
+    NodeId last(last_node(store, prompt));
     for (const auto& message : generation.reply) {
-      last = add_node(sql, last, message);
+      auto text = message_text(message);
+      const auto parent = last;
+      last = node_name(parent, text);
+      inserts.node(last.value(), parent.value(), std::move(text));
       if (first.is_nothing()) first = last;
     }
-    const auto id = name.value();
-    const auto ids = pack_ids(generation.ids);
-    const auto log_probs = pack_floats(generation.log_probs);
-    const auto first_node = first.value();
-    const auto last_node = generation.reply.empty() ? std::int64_t{0} : last.value();
-    sql << "insert into generations (id, prompt, stage, sample, model, tokenizer, ids, log_probs, first_node, "
-           "last_node, fault, options) "
-           "values (:id, :prompt, :stage, :sample, :model, :tokenizer, :ids, :log_probs, :first_node, :last_node, "
-           ":fault, :options) "
-           "on conflict (id) do nothing",
-        use(id, "id"), use(prompt, "prompt"), use(generation.stage, "stage"), use(generation.sample, "sample"),
-        use(generation.model, "model"), use(generation.tokenizer, "tokenizer"), use(ids, "ids"),
-        use(log_probs, "log_probs"), use(first_node, "first_node"), use(last_node, "last_node"),
-        use(generation.fault, "fault"), use(generation.options, "options");
+    inserts.generation(name.value(), prompt, store.word(generation.stage), generation.sample,
+                       store.word(generation.model), store.word(generation.tokenizer), pack_ids(generation.ids),
+                       pack_floats(generation.log_probs), first.value(),
+                       generation.reply.empty() ? std::int64_t{0} : last.value(), store.word(generation.fault),
+                       store.word(generation.options), static_cast<std::int64_t>(generation.kind),
+                       store.word(generation.origin), generation.edited_from.value());
   });
   return name;
 }
@@ -138,76 +157,104 @@ GenerationId Ledger::add(const Generation& generation) {
 ComparisonId Ledger::add(const Comparison& comparison) {
   const auto name = id_of(comparison);
   store_->atomically([&] {
-    const auto id = name.value();
-    const auto prompt = comparison.prompt.value();
-    const auto preferred = comparison.preferred.value();
-    const auto other = comparison.other.value();
-    const auto level = static_cast<std::int64_t>(comparison.level);
-    store_->sql
-        << "insert into comparisons (id, prompt, stage, preferred, other, level, annotator, reason) values "
-           "(:id, :prompt, :stage, :preferred, :other, :level, :annotator, :reason) on conflict (id) do nothing",
-        use(id, "id"), use(prompt, "prompt"), use(comparison.stage, "stage"), use(preferred, "preferred"),
-        use(other, "other"), use(level, "level"), use(comparison.annotator, "annotator"),
-        use(comparison.reason, "reason");
+    auto& store = *store_;
+    store.inserts().comparison(name.value(), comparison.prompt.value(), store.word(comparison.stage),
+                               comparison.preferred.value(), comparison.other.value(), comparison.edited.value(),
+                               static_cast<std::int64_t>(comparison.level), static_cast<std::int64_t>(comparison.unit),
+                               store.word(comparison.annotator), comparison.reason, comparison.request.value());
   });
   return name;
+}
+
+ComparisonRequestId Ledger::add(const ComparisonRequest& request) {
+  const auto name = id_of(request);
+  store_->atomically([&] {
+    const auto id = name.value();
+    const auto prompt = request.prompt.value();
+    const auto stage = store_->word(request.stage);
+    const auto first = request.first.value();
+    const auto second = request.second.value();
+    const auto unit = static_cast<std::int64_t>(request.unit);
+    const auto annotator = store_->word(request.annotator);
+    store_->sql << "insert into comparison_requests (id, prompt, stage, first_reply, second_reply, unit, annotator) "
+                   "values (:id, :prompt, :stage, :first, :second, :unit, :annotator) on conflict do nothing",
+        use(id, "id"), use(prompt, "prompt"), use(stage, "stage"), use(first, "first"), use(second, "second"),
+        use(unit, "unit"), use(annotator, "annotator");
+  });
+  return name;
+}
+
+bool Ledger::add(const ComparisonAnswer& answer) {
+  DROVER_CHECK((answer.preferred == ComparisonAnswer::Preferred::kNeither) ==
+                   (answer.level == chat::PreferenceLevel::kNone),
+               "An answer without a preference has no level, and the reverse");
+  bool is_new = false;
+  store_->atomically([&] {
+    const auto request = answer.request.value();
+    const auto annotator = store_->word(answer.annotator);
+    const auto preferred = static_cast<std::int64_t>(answer.preferred);
+    const auto level = static_cast<std::int64_t>(answer.level);
+    const auto edited = answer.edited.empty() ? std::string()
+                                              : chat::messages_to_json(answer.edited)
+                                                    .dump(-1, ' ', false, chat::Json::error_handler_t::replace);
+    const auto time = answer.answered_at.empty() ? utc_now() : answer.answered_at;
+    std::int64_t there = 0;
+    store_->sql << "select count(*) from comparison_answers where request = :request and annotator = :annotator",
+        use(request, "request"), use(annotator, "annotator"), soci::into(there);
+    is_new = there == 0;
+    store_->sql << "insert into comparison_answers (request, annotator, preferred, level, reason, edited, "
+                   "answered_at) values (:request, :annotator, :preferred, :level, :reason, :edited, :time) on "
+                   "conflict do nothing",
+        use(request, "request"), use(annotator, "annotator"), use(preferred, "preferred"), use(level, "level"),
+        use(answer.reason, "reason"), use(edited, "edited"), use(time, "time");
+  });
+  return is_new;
 }
 
 TrainingRowId Ledger::add(const TrainingRow& row) {
   const auto name = id_of(row);
   store_->atomically([&] {
-    auto& sql = store_->sql;
-    const auto id = name.value();
-    sql << "insert into training_rows (id, stage, ordinal, kind) values (:id, :stage, :ordinal, :kind) on conflict "
-           "(id) do nothing",
-        use(id, "id"), use(row.stage, "stage"), use(row.ordinal, "ordinal"), use(row.kind, "kind");
+    auto& store = *store_;
+    auto& inserts = store.inserts();
+    inserts.training_row(name.value(), store.word(row.stage), row.ordinal, store.word(row.kind));
     std::int64_t place = 0;
-    for (const auto generation : row.generations) {
-      const auto link = name_of_fields({"training row generation"}, {id, place});
-      const auto generation_id = generation.value();
-      sql << "insert into training_row_generations (id, training_row, place, generation) values (:id, :row, :place, "
-             ":generation) "
-             "on conflict (id) do nothing",
-          use(link, "id"), use(id, "row"), use(place, "place"), use(generation_id, "generation");
-      ++place;
-    }
+    for (const auto generation : row.generations)
+      inserts.training_row_generation(name.value(), place++, generation.value());
   });
   return name;
 }
 
 void Ledger::add(const Score& score) {
   store_->atomically([&] {
-    const auto generation = score.generation.value();
-    const auto id = name_of_fields({"score", score.stage, score.scorer}, {generation});
-    store_->sql << "insert into scores (id, generation, stage, scorer, value) values (:id, :generation, :stage, "
-                   ":scorer, :value) "
-                   "on conflict (id) do nothing",
-        use(id, "id"), use(generation, "generation"), use(score.stage, "stage"), use(score.scorer, "scorer"),
-        use(score.value, "value");
+    auto& store = *store_;
+    store.inserts().score(score.generation.value(), store.word(score.stage), store.word(score.scorer), score.value,
+                          score.reason);
   });
 }
 
 void Ledger::add(const CheckedAnswer& answer) {
   store_->atomically([&] {
-    const auto generation = answer.generation.value();
-    const auto id = name_of_fields({"checked answer", answer.stage, answer.checker}, {generation});
-    const std::int64_t is_right = answer.is_right ? 1 : 0;
-    store_->sql << "insert into checked_answers (id, generation, stage, checker, is_right, answer, reason) values "
-                   "(:id, :generation, :stage, :checker, :is_right, :answer, :reason) on conflict (id) do nothing",
-        use(id, "id"), use(generation, "generation"), use(answer.stage, "stage"), use(answer.checker, "checker"),
-        use(is_right, "is_right"), use(answer.answer, "answer"), use(answer.reason, "reason");
+    auto& store = *store_;
+    store.inserts().checked_answer(answer.generation.value(), store.word(answer.stage), store.word(answer.checker),
+                                   std::int64_t{answer.is_right ? 1 : 0}, answer.answer, answer.reason);
   });
 }
 
 void Ledger::add(const Decision& decision) {
   store_->atomically([&] {
-    const auto generation = decision.generation.value();
-    const auto id = name_of_fields({"decision", decision.stage, decision.rule}, {generation});
-    const std::int64_t is_kept = decision.is_kept ? 1 : 0;
-    store_->sql << "insert into decisions (id, generation, stage, rule, is_kept, reason) values "
-                   "(:id, :generation, :stage, :rule, :is_kept, :reason) on conflict (id) do nothing",
-        use(id, "id"), use(generation, "generation"), use(decision.stage, "stage"), use(decision.rule, "rule"),
-        use(is_kept, "is_kept"), use(decision.reason, "reason");
+    auto& store = *store_;
+    store.inserts().decision(decision.generation.value(), store.word(decision.stage), store.word(decision.rule),
+                             std::int64_t{decision.is_kept ? 1 : 0}, decision.reason, decision.score);
+  });
+}
+
+void Ledger::add(const Source& source) {
+  store_->atomically([&] {
+    const auto id = name_of_fields({"source", source.name, source.licence, source.location, source.hash}, {});
+    store_->sql << "insert into sources (id, name, licence, location, hash) values (:id, :name, :licence, :location, "
+                   ":hash) on conflict do nothing",
+        use(id, "id"), use(source.name, "name"), use(source.licence, "licence"), use(source.location, "location"),
+        use(source.hash, "hash");
   });
 }
 
@@ -246,23 +293,19 @@ void Ledger::add(const StageBegin& stage) {
 
 void Ledger::add(const StageEnd& end) {
   store_->atomically([&] {
-    store_->sql << "insert into stage_ends (key, seconds, output, hash) values (:key, :seconds, :output, :hash)",
-        use(end.key, "key"), use(end.seconds, "seconds"), use(end.output, "output"), use(end.hash, "hash");
+    const auto time = end.ended_at.empty() ? utc_now() : end.ended_at;
+    store_->sql << "insert into stage_ends (key, seconds, output, hash, ended_at) values (:key, :seconds, :output, "
+                   ":hash, :time)",
+        use(end.key, "key"), use(end.seconds, "seconds"), use(end.output, "output"), use(end.hash, "hash"),
+        use(time, "time");
   });
 }
 
 void Ledger::add(const Metric& metric) {
   store_->atomically([&] {
     const auto id = name_of_fields({"metric", metric.stage, metric.name, metric.subject}, {metric.step});
-    const double low = metric.low.value_or(0);
-    const double high = metric.high.value_or(0);
-    auto has_low = metric.low ? soci::i_ok : soci::i_null;
-    auto has_high = metric.high ? soci::i_ok : soci::i_null;
-    store_->sql << "insert into metrics (id, stage, name, subject, step, value, low, high, count) values "
-                   "(:id, :stage, :name, :subject, :step, :value, :low, :high, :count) on conflict (id) do nothing",
-        use(id, "id"), use(metric.stage, "stage"), use(metric.name, "name"), use(metric.subject, "subject"),
-        use(metric.step, "step"), use(metric.value, "value"), use(low, has_low, "low"), use(high, has_high, "high"),
-        use(metric.count, "count");
+    store_->inserts().metric(id, metric.stage, metric.name, metric.subject, metric.step, metric.value, metric.low,
+                             metric.high, metric.count);
   });
 }
 
@@ -271,8 +314,11 @@ void Ledger::begin_run(std::string_view run, std::string_view recipe_name, std::
     const std::string key(run);
     const std::string name(recipe_name);
     const std::string text(recipe_text);
-    store_->sql << "insert into runs (run, recipe_name, recipe_text) values (:run, :name, :text)", use(key, "run"),
-        use(name, "name"), use(text, "text");
+    const auto time = utc_now();
+    const auto process = this_process();
+    store_->sql << "insert into runs (run, recipe_name, recipe_text, began_at, process) values (:run, :name, :text, "
+                   ":time, :process)",
+        use(key, "run"), use(name, "name"), use(text, "text"), use(time, "time"), use(process, "process");
   });
 }
 

@@ -7,7 +7,8 @@ namespace drover::ledger {
 
 enum class SqlDialect { kSqlite, kPostgres };
 
-/// The statements that make the tables of schema version kSchemaVersion.
-std::vector<std::string> schema_statements(SqlDialect dialect);
+/// The statements that make the tables of schema version kSchemaVersion, and their indices.
+std::vector<std::string> table_statements(SqlDialect dialect);
+std::vector<std::string> index_statements();
 
 }  // namespace drover::ledger
