@@ -108,7 +108,7 @@ class Balancing {
     std::string name = {}, what = {};
     double share = 1.0;
     std::vector<std::size_t> rows = {};  // that are left
-    std::int64_t found = 0;         // before anything was dropped
+    std::int64_t found = 0;              // before anything was dropped
   };
 
   bool drop_surplus(Group& group) {
