@@ -29,7 +29,8 @@ std::int64_t name_of_fields(std::initializer_list<std::string_view> texts,
 
 // What a dialog has beside its messages.
 std::string setting_text(const chat::Dialog& dialog) {
-  auto row = chat::dialog_to_json(dialog);
+  auto row = chat::dialog_to_json(
+      {.messages = {}, .tools = dialog.tools, .core_tools = dialog.core_tools, .today = dialog.today});
   row.erase("messages");
   return row.dump(-1, ' ', false, chat::Json::error_handler_t::replace);
 }
