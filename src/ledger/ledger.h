@@ -116,6 +116,15 @@ class Ledger {
   std::vector<PromptId> next_turns_of(PromptId prompt) const;
   /// Models that were trained on rows of these stages, and models made of those, to the last descendant.
   std::vector<ModelFact> descendants_of(std::span<const std::string> training_stages) const;
+  /// Models that were made of these models (by hash), to the last descendant, without themselves.
+  std::vector<ModelFact> descendants_of_models(std::span<const std::string> hashes) const;
+  /// Rows that a stage's trainers were given, counted by kind and by the source of their prompts.
+  struct RowCount {
+    std::string kind;
+    std::string source;
+    std::int64_t count = 0;
+  };
+  std::vector<RowCount> row_counts_of(std::string_view stage) const;
 
   /// Names that begin with these hexadecimal digits, for people who type them.
   std::vector<GenerationId> generations_beginning(std::string_view hex) const;

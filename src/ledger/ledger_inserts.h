@@ -19,8 +19,8 @@ struct Ledger::Store::Inserts {
         prompt(sql, "prompts",
                "id, node, setting, source, licence, tags, difficulty, checker, expected, parent, turn"),
         generation(sql, "generations",
-                   "id, prompt, stage, sample, model, tokenizer, ids, log_probs, first_node, last_node, fault, "
-                   "options, kind, origin, edited_from"),
+                   "id, prompt, stage, sample, model, tokenizer, ids, log_probs, reply, fault, options, "
+                   "kind, origin, edited_from"),
         score(sql, "scores", "generation, stage, scorer, value, reason"),
         checked_answer(sql, "checked_answers", "generation, stage, checker, is_right, answer, reason"),
         comparison(sql, "comparisons",
@@ -32,7 +32,7 @@ struct Ledger::Store::Inserts {
 
   PreparedInsert<Int, Int, Text> node;
   PreparedInsert<Int, Int, Int, Int, Int, Int, MaybeReal, Int, Text, Int, Int> prompt;
-  PreparedInsert<Int, Int, Int, Int, Int, Int, Text, Text, Int, Int, Int, Int, Int, Int, Int> generation;
+  PreparedInsert<Int, Int, Int, Int, Int, Int, Text, Text, Text, Int, Int, Int, Int, Int> generation;
   PreparedInsert<Int, Int, Int, double, Text> score;
   PreparedInsert<Int, Int, Int, Int, Text, Text> checked_answer;
   PreparedInsert<Int, Int, Int, Int, Int, Int, Int, Int, Int, Text, Int> comparison;

@@ -31,9 +31,10 @@ std::vector<Decision> decisions_where(Store& store, const std::string& column, s
   std::string reason;
   double score = 0;
   soci::indicator has_score = soci::i_null;
-  soci::statement statement = (store.sql.prepare << "select generation, stage, rule, is_kept, reason, score from "
-                                                    "decisions where " +
-                                                        column + " = :value order by seq",
+  soci::statement statement = (store.sql.prepare << "select g.id, d.stage, d.rule, d.is_kept, d.reason, d.score "
+                                                    "from decisions d join generations g on g.seq = d.generation "
+                                                    "where d." +
+                                                        column + " = :value order by d.seq",
                                use(value, "value"), into(generation), into(stage), into(rule), into(is_kept),
                                into(reason), into(score, has_score));
   statement.execute();
@@ -56,9 +57,9 @@ std::vector<Score> scores_where(Store& store, const std::string& column, std::in
   std::int64_t scorer = 0;
   double number = 0;
   std::string reason;
-  soci::statement statement = (store.sql.prepare << "select generation, stage, scorer, value, reason from scores "
-                                                    "where " +
-                                                        column + " = :value order by seq",
+  soci::statement statement = (store.sql.prepare << "select g.id, s.stage, s.scorer, s.value, s.reason from scores "
+                                                    "s join generations g on g.seq = s.generation where s." +
+                                                        column + " = :value order by s.seq",
                                use(value, "value"), into(generation), into(stage), into(scorer), into(number),
                                into(reason));
   statement.execute();
@@ -180,7 +181,7 @@ std::vector<ComparisonAnswer> Ledger::answers_to(ComparisonRequestId request) co
 std::vector<GenerationId> Ledger::replies(std::string_view stage, PromptId prompt) const {
   return store_->guarded([&] {
     const auto key = store_->known_word(std::string(stage));
-    const auto id = prompt.value();
+    const auto id = store_->place_of(prompt).seq;
     std::vector<GenerationId> ids;
     // By a model's hash, not by its number, so that the order does not depend on who wrote first.
     for (const auto reply : soci::rowset<std::int64_t>(
@@ -196,7 +197,7 @@ std::vector<GenerationId> Ledger::replies(std::string_view stage, PromptId promp
 std::vector<GenerationId> Ledger::replies_to(PromptId prompt) const {
   return store_->guarded([&] {
     return ids_where<GenerationId>(store_->sql, "select id from generations where prompt = :value order by seq",
-                                   prompt.value());
+                                   store_->place_of(prompt).seq);
   });
 }
 
@@ -253,12 +254,12 @@ std::vector<Score> Ledger::scores_of(std::string_view stage) const {
 }
 
 std::vector<Score> Ledger::scores_of(GenerationId generation) const {
-  return store_->guarded([&] { return scores_where(*store_, "generation", generation.value()); });
+  return store_->guarded([&] { return scores_where(*store_, "generation", store_->seq_of(generation)); });
 }
 
 std::vector<CheckedAnswer> Ledger::checked_answers_of(GenerationId generation) const {
   return store_->guarded([&] {
-    const auto id = generation.value();
+    const auto id = store_->seq_of(generation);
     std::vector<CheckedAnswer> answers;
     CheckedAnswer answer{.generation = generation, .stage = {}, .checker = {}, .answer = {}, .reason = {}};
     std::int64_t stage = 0;
@@ -285,7 +286,7 @@ std::vector<Decision> Ledger::decisions_of(std::string_view stage) const {
 }
 
 std::vector<Decision> Ledger::decisions_of(GenerationId generation) const {
-  return store_->guarded([&] { return decisions_where(*store_, "generation", generation.value()); });
+  return store_->guarded([&] { return decisions_where(*store_, "generation", store_->seq_of(generation)); });
 }
 
 std::vector<TrainingRow> Ledger::training_rows_of(std::string_view stage) const {

@@ -16,10 +16,10 @@ namespace {
 using soci::into;
 using soci::use;
 
-// The messages from below `until` (nothing: from the first) to `last`.
-std::vector<chat::Message> path_to(soci::session& sql, std::int64_t last, std::int64_t until) {
+// The messages from the first to `last`.
+std::vector<chat::Message> path_to(soci::session& sql, std::int64_t last) {
   std::vector<chat::Message> messages;
-  for (std::int64_t node = last; node != until && node != 0;) {
+  for (std::int64_t node = last; node != 0;) {
     std::int64_t parent = 0;
     std::string text;
     sql << "select parent, message from nodes where id = :node", use(node, "node"), into(parent), into(text);
@@ -90,6 +90,26 @@ std::vector<ModelFact> models_where(soci::session& sql, const std::string& condi
   return models;
 }
 
+void take_new(std::vector<ModelFact>&& models, std::set<std::string>& seen, std::vector<ModelFact>& found) {
+  for (auto& model : models) {
+    if (seen.insert(model.stage + " " + model.hash).second) found.push_back(std::move(model));
+  }
+}
+
+// Appends the children of all that stands in `found`, and theirs.
+void follow_children(soci::session& sql, std::set<std::string>& seen, std::vector<ModelFact>& found) {
+  for (std::size_t next = 0; next < found.size(); ++next) {
+    const auto parent = found[next].hash;
+    std::vector<std::string> children;
+    for (const auto& child : soci::rowset<std::string>(
+             (sql.prepare << "select model from model_parents where parent = :parent order by seq",
+              use(parent, "parent")))) {
+      children.push_back(child);
+    }
+    for (const auto& child : children) take_new(models_where(sql, "hash = :value", child), seen, found);
+  }
+}
+
 }  // namespace
 
 std::optional<Prompt> Ledger::find(PromptId id) const {
@@ -112,7 +132,7 @@ std::optional<Prompt> Ledger::find(PromptId id) const {
         into(difficulty, is_rated), into(checker), into(prompt.expected), into(parent), into(prompt.turn);
     if (!sql.got_data()) return std::nullopt;
     chat::read_dialog_extras(chat::Json::parse(store_->text(setting)), prompt.dialog);
-    prompt.dialog.messages = path_to(sql, node, 0);
+    prompt.dialog.messages = path_to(sql, node);
     prompt.source = store_->text(source);
     prompt.licence = store_->text(licence);
     prompt.tags = chat::Json::parse(store_->text(tags)).get<std::vector<std::string>>();
@@ -132,8 +152,6 @@ std::optional<Generation> Ledger::find(GenerationId id) const {
     std::int64_t stage = 0;
     std::int64_t model = 0;
     std::int64_t tokenizer = 0;
-    std::int64_t first = 0;
-    std::int64_t last = 0;
     std::int64_t fault = 0;
     std::int64_t options = 0;
     std::int64_t kind = 0;
@@ -141,10 +159,11 @@ std::optional<Generation> Ledger::find(GenerationId id) const {
     std::int64_t edited_from = 0;
     std::string ids;
     std::string log_probs;
-    sql << "select prompt, stage, sample, model, tokenizer, ids, log_probs, first_node, last_node, fault, options, "
-           "kind, origin, edited_from from generations where id = :id",
+    std::string reply;
+    sql << "select p.id, g.stage, g.sample, g.model, g.tokenizer, g.ids, g.log_probs, g.reply, g.fault, g.options, "
+           "g.kind, g.origin, g.edited_from from generations g join prompts p on p.seq = g.prompt where g.id = :id",
         use(name, "id"), into(prompt), into(stage), into(generation.sample), into(model), into(tokenizer), into(ids),
-        into(log_probs), into(first), into(last), into(fault), into(options), into(kind), into(origin),
+        into(log_probs), into(reply), into(fault), into(options), into(kind), into(origin),
         into(edited_from);
     if (!sql.got_data()) return std::nullopt;
     generation.prompt = PromptId(prompt);
@@ -158,11 +177,7 @@ std::optional<Generation> Ledger::find(GenerationId id) const {
     generation.kind = static_cast<GenerationKind>(kind);
     generation.origin = store_->text(origin);
     generation.edited_from = GenerationId(edited_from);
-    if (last != 0) {
-      std::int64_t before = 0;
-      sql << "select parent from nodes where id = :first", use(first, "first"), into(before);
-      generation.reply = path_to(sql, last, before);
-    }
+    generation.reply = messages_from(reply);
     return generation;
   });
 }
@@ -264,23 +279,40 @@ std::vector<ModelFact> Ledger::descendants_of(std::span<const std::string> train
   return store_->guarded([&] {
     std::vector<ModelFact> found;
     std::set<std::string> seen;
-    const auto take = [&](std::vector<ModelFact>&& models) {
-      for (auto& model : models) {
-        if (seen.insert(model.stage + " " + model.hash).second) found.push_back(std::move(model));
-      }
-    };
-    for (const auto& stage : training_stages) take(models_where(store_->sql, "stage = :value", stage));
-    for (std::size_t next = 0; next < found.size(); ++next) {
-      const auto parent = found[next].hash;
-      std::vector<std::string> children;
-      for (const auto& child : soci::rowset<std::string>(
-               (store_->sql.prepare << "select model from model_parents where parent = :parent order by seq",
-                use(parent, "parent")))) {
-        children.push_back(child);
-      }
-      for (const auto& child : children) take(models_where(store_->sql, "hash = :value", child));
-    }
+    for (const auto& stage : training_stages)
+      take_new(models_where(store_->sql, "stage = :value", stage), seen, found);
+    follow_children(store_->sql, seen, found);
     return found;
+  });
+}
+
+std::vector<ModelFact> Ledger::descendants_of_models(std::span<const std::string> hashes) const {
+  return store_->guarded([&] {
+    std::vector<ModelFact> found;
+    std::set<std::string> seen;
+    for (const auto& hash : hashes) take_new(models_where(store_->sql, "hash = :value", hash), seen, found);
+    const auto num_own = static_cast<std::ptrdiff_t>(found.size());
+    follow_children(store_->sql, seen, found);
+    found.erase(found.begin(), found.begin() + num_own);
+    return found;
+  });
+}
+
+std::vector<Ledger::RowCount> Ledger::row_counts_of(std::string_view stage) const {
+  return store_->guarded([&] {
+    const auto key = store_->known_word(std::string(stage));
+    std::vector<RowCount> counts;
+    RowCount row;
+    soci::statement statement =
+        (store_->sql.prepare << "select k.text, s.text, count(*) from training_rows r join training_row_generations t "
+                                "on t.training_row = r.id and t.place = 0 join generations g on g.id = t.generation "
+                                "join prompts p on p.seq = g.prompt join words k on k.seq = r.kind join words s on "
+                                "s.seq = p.source where r.stage = :stage group by k.text, s.text order by k.text, "
+                                "s.text",
+         use(key, "stage"), into(row.kind), into(row.source), into(row.count));
+    statement.execute();
+    while (statement.fetch()) counts.push_back(row);
+    return counts;
   });
 }
 

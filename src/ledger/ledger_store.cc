@@ -60,6 +60,37 @@ const std::string& Ledger::Store::text(std::int64_t word) {
   return texts_.emplace(word, std::move(text)).first->second;
 }
 
+Ledger::Store::PromptPlace Ledger::Store::place_of(PromptId prompt) {
+  if (const auto found = prompts_.find(prompt); found != prompts_.end()) return found->second;
+  const auto id = prompt.value();
+  PromptPlace place;
+  sql << "select seq, node from prompts where id = :id", soci::use(id, "id"), soci::into(place.seq),
+      soci::into(place.node);
+  if (!sql.got_data()) return {};
+  remember(prompt, place);
+  return place;
+}
+
+std::int64_t Ledger::Store::seq_of(GenerationId generation) {
+  if (const auto found = generations_.find(generation); found != generations_.end()) return found->second;
+  const auto id = generation.value();
+  std::int64_t seq = 0;
+  sql << "select seq from generations where id = :id", soci::use(id, "id"), soci::into(seq);
+  if (!sql.got_data()) return 0;
+  remember(generation, seq);
+  return seq;
+}
+
+void Ledger::Store::remember(PromptId prompt, PromptPlace place) {
+  if (prompts_.size() > kMaxRemembered) prompts_.clear();
+  prompts_[prompt] = place;
+}
+
+void Ledger::Store::remember(GenerationId generation, std::int64_t seq) {
+  if (generations_.size() > kMaxRemembered) generations_.clear();
+  generations_[generation] = seq;
+}
+
 // A transaction that reads before it writes could not become a writer when another process has written in between, so
 // it is one from the beginning and waits for its turn.
 void Ledger::Store::begin() { sql << "begin immediate"; }
@@ -69,7 +100,8 @@ void Ledger::Store::commit() { sql << "commit"; }
 void Ledger::Store::rollback() noexcept {
   words_.clear();
   texts_.clear();
-  last_nodes.clear();
+  prompts_.clear();
+  generations_.clear();
   inserts_.reset();
   try {
     sql << "rollback";
@@ -113,6 +145,14 @@ std::string message_text(const chat::Message& message) {
 
 chat::Message message_from(const std::string& text) {
   return chat::messages_from_json(chat::Json::array({chat::Json::parse(text)}), "ledger message").at(0);
+}
+
+std::string messages_text(const std::vector<chat::Message>& messages) {
+  return chat::messages_to_json(messages).dump(-1, ' ', false, chat::Json::error_handler_t::replace);
+}
+
+std::vector<chat::Message> messages_from(const std::string& text) {
+  return chat::messages_from_json(chat::Json::parse(text), "ledger messages");
 }
 
 std::string utc_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }

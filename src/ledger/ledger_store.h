@@ -66,18 +66,31 @@ struct Ledger::Store {
 
   [[noreturn]] void rethrow(const soci::soci_error& error);
 
-  /// The last message of each prompt that was added or asked for lately.
-  std::unordered_map<std::int64_t, std::int64_t> last_nodes;
+  /// Where a prompt's row is, and its last message; 0 when there is no such prompt.
+  struct PromptPlace {
+    std::int64_t seq = 0;
+    std::int64_t node = 0;
+  };
+  PromptPlace place_of(PromptId prompt);
+  /// The `seq` of a reply; 0 when there is no such reply.
+  std::int64_t seq_of(GenerationId generation);
+  /// What the two above need not look up.
+  void remember(PromptId prompt, PromptPlace place);
+  void remember(GenerationId generation, std::int64_t seq);
 
  private:
   std::unique_ptr<Inserts> inserts_;
   std::unordered_map<std::string, std::int64_t> words_;
   std::unordered_map<std::int64_t, std::string> texts_;
+  std::unordered_map<PromptId, PromptPlace> prompts_;
+  std::unordered_map<GenerationId, std::int64_t> generations_;
 };
 
-/// The message with this number as the ledger stores it, and back.
+/// Messages as the ledger stores them, and back: one as a JSON object, several as a list.
 std::string message_text(const chat::Message& message);
 chat::Message message_from(const std::string& text);
+std::string messages_text(const std::vector<chat::Message>& messages);
+std::vector<chat::Message> messages_from(const std::string& text);
 
 /// Now, "2026-01-31T12:00:00Z".
 std::string utc_now();

@@ -245,15 +245,22 @@ TEST_F(LedgerTest, TurnsOfADialogShareTheirMessagesAndNameTheTurnBefore) {
   EXPECT_EQ(nodes, 3);  // two questions and the answer between them
 }
 
-TEST_F(LedgerTest, StoresAMessageOnceHoweverManyRepliesBranchOffIt) {
+TEST_F(LedgerTest, StoresAMessageOnceHoweverManyDialogsBranchOffIt) {
   Ledger ledger(file(), Ledger::OpenMode::kCreate);
   const auto prompt = ledger.add(sum_prompt());
+  auto longer = sum_prompt();
+  longer.dialog.messages.push_back(reply_to(prompt, 0, "7").reply[0]);
+  longer.dialog.messages.push_back(longer.dialog.messages[0]);
+  for (const std::string question : {"Why?", "Are you sure?"}) {
+    longer.dialog.messages.back().content = question;
+    EXPECT_EQ(ledger.find(ledger.add(longer))->dialog, longer.dialog);
+  }
   ledger.add(reply_to(prompt, 0, "7"));
   ledger.add(reply_to(prompt, 1, "8"));
   soci::session sql(soci::sqlite3, fmt::format("dbname=\"{}\"", file().string()));
   int nodes = 0;
   sql << "select count(*) from nodes", soci::into(nodes);
-  EXPECT_EQ(nodes, 3);  // the question and two answers
+  EXPECT_EQ(nodes, 4);  // the question, the answer, two questions that follow; replies hold their own messages
 }
 
 TEST_F(LedgerTest, KeepsTheMessagesOfALongReplyApartFromItsPrompt) {

@@ -49,23 +49,12 @@ std::string tags_text(const std::vector<std::string>& tags) {
   return chat::Json(tags).dump(-1, ' ', false, chat::Json::error_handler_t::replace);
 }
 
-constexpr std::size_t kMaxRememberedPrompts = 100'000;
-
-void remember_last_node(std::unordered_map<std::int64_t, std::int64_t>& last_nodes, std::int64_t prompt,
-                        std::int64_t node) {
-  if (last_nodes.size() > kMaxRememberedPrompts) last_nodes.clear();
-  last_nodes[prompt] = node;
-}
-
-// The message that replies to a prompt answer.
+// The row of a reply that a fact is about.
 template <typename Store>
-std::int64_t last_node(Store& store, std::int64_t prompt) {
-  if (const auto found = store.last_nodes.find(prompt); found != store.last_nodes.end()) return found->second;
-  std::int64_t node = 0;
-  store.sql << "select node from prompts where id = :prompt", use(prompt, "prompt"), soci::into(node);
-  DROVER_CHECK(store.sql.got_data(), "A reply to a prompt that the ledger does not hold");
-  remember_last_node(store.last_nodes, prompt, node);
-  return node;
+std::int64_t row_of(Store& store, GenerationId generation) {
+  const auto seq = store.seq_of(generation);
+  DROVER_CHECK(seq != 0, "A fact about a reply that the ledger does not hold");
+  return seq;
 }
 
 }  // namespace
@@ -122,10 +111,10 @@ PromptId Ledger::add(const Prompt& prompt) {
     }
     name = PromptId(
         name_of_fields({"prompt", setting, prompt.source, prompt.checker, prompt.expected}, {node.value()}));
-    inserts.prompt(name.value(), node.value(), store.word(setting), store.word(prompt.source),
-                   store.word(prompt.licence), store.word(tags), prompt.difficulty, store.word(prompt.checker),
-                   prompt.expected, prompt.parent.value(), prompt.turn);
-    remember_last_node(store.last_nodes, name.value(), node.value());
+    const auto seq = inserts.prompt(name.value(), node.value(), store.word(setting), store.word(prompt.source),
+                                    store.word(prompt.licence), store.word(tags), prompt.difficulty,
+                                    store.word(prompt.checker), prompt.expected, prompt.parent.value(), prompt.turn);
+    if (seq) store.remember(name, {.seq = *seq, .node = node.value()});
   });
   return name;
 }
@@ -134,23 +123,14 @@ GenerationId Ledger::add(const Generation& generation) {
   const auto name = id_of(generation);
   store_->atomically([&] {
     auto& store = *store_;
-    auto& inserts = store.inserts();
-    const auto prompt = generation.prompt.value();
-    NodeId first;
-    NodeId last(last_node(store, prompt));
-    for (const auto& message : generation.reply) {
-      auto text = message_text(message);
-      const auto parent = last;
-      last = node_name(parent, text);
-      inserts.node(last.value(), parent.value(), std::move(text));
-      if (first.is_nothing()) first = last;
-    }
-    inserts.generation(name.value(), prompt, store.word(generation.stage), generation.sample,
-                       store.word(generation.model), store.word(generation.tokenizer), pack_ids(generation.ids),
-                       pack_floats(generation.log_probs), first.value(),
-                       generation.reply.empty() ? std::int64_t{0} : last.value(), store.word(generation.fault),
-                       store.word(generation.options), static_cast<std::int64_t>(generation.kind),
-                       store.word(generation.origin), generation.edited_from.value());
+    const auto prompt = store.place_of(generation.prompt).seq;
+    DROVER_CHECK(prompt != 0, "A reply to a prompt that the ledger does not hold");
+    const auto seq = store.inserts().generation(
+        name.value(), prompt, store.word(generation.stage), generation.sample, store.word(generation.model),
+        store.word(generation.tokenizer), pack_ids(generation.ids), pack_floats(generation.log_probs),
+        messages_text(generation.reply), store.word(generation.fault), store.word(generation.options),
+        static_cast<std::int64_t>(generation.kind), store.word(generation.origin), generation.edited_from.value());
+    if (seq) store.remember(name, *seq);
   });
   return name;
 }
@@ -228,7 +208,7 @@ TrainingRowId Ledger::add(const TrainingRow& row) {
 void Ledger::add(const Score& score) {
   store_->atomically([&] {
     auto& store = *store_;
-    store.inserts().score(score.generation.value(), store.word(score.stage), store.word(score.scorer), score.value,
+    store.inserts().score(row_of(store, score.generation), store.word(score.stage), store.word(score.scorer), score.value,
                           score.reason);
   });
 }
@@ -236,7 +216,7 @@ void Ledger::add(const Score& score) {
 void Ledger::add(const CheckedAnswer& answer) {
   store_->atomically([&] {
     auto& store = *store_;
-    store.inserts().checked_answer(answer.generation.value(), store.word(answer.stage), store.word(answer.checker),
+    store.inserts().checked_answer(row_of(store, answer.generation), store.word(answer.stage), store.word(answer.checker),
                                    std::int64_t{answer.is_right ? 1 : 0}, answer.answer, answer.reason);
   });
 }
@@ -244,7 +224,7 @@ void Ledger::add(const CheckedAnswer& answer) {
 void Ledger::add(const Decision& decision) {
   store_->atomically([&] {
     auto& store = *store_;
-    store.inserts().decision(decision.generation.value(), store.word(decision.stage), store.word(decision.rule),
+    store.inserts().decision(row_of(store, decision.generation), store.word(decision.stage), store.word(decision.rule),
                              std::int64_t{decision.is_kept ? 1 : 0}, decision.reason, decision.score);
   });
 }

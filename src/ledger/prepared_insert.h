@@ -19,22 +19,27 @@ class PreparedInsert {
  public:
   /// `columns`: "id, parent, message".
   PreparedInsert(soci::session& sql, std::string_view table, std::string_view columns) : statement_(sql) {
+    statement_.exchange(soci::into(seq_));
     exchange(std::index_sequence_for<Values...>());
     std::string places;
     for (std::size_t i = 0; i < sizeof...(Values); ++i) places += (i == 0 ? ":v" : ", :v") + std::to_string(i);
     statement_.alloc();
     statement_.prepare("insert into " + std::string(table) + " (" + std::string(columns) + ") values (" + places +
-                       ") on conflict do nothing");
+                       ") on conflict do nothing returning seq");
     statement_.define_and_bind();
   }
   PreparedInsert(const PreparedInsert&) = delete;
   PreparedInsert& operator=(const PreparedInsert&) = delete;
 
+  /// The row's `seq`; empty when such a row was there.
   template <typename... Given>
-  void operator()(Given&&... values) {
+  std::optional<std::int64_t> operator()(Given&&... values) {
     static_assert(sizeof...(Given) == sizeof...(Values));
     assign(std::index_sequence_for<Values...>(), std::forward<Given>(values)...);
-    statement_.execute(true);
+    if (!statement_.execute(true)) return std::nullopt;
+    const auto seq = seq_;
+    while (statement_.fetch()) continue;  // a statement with rows left keeps the transaction open
+    return seq;
   }
 
  private:
@@ -69,6 +74,7 @@ class PreparedInsert {
   }
 
   std::tuple<Place<Values>...> places_;
+  std::int64_t seq_ = 0;
   soci::statement statement_;
 };
 

@@ -10,19 +10,22 @@ namespace {
 // databases disagree about the rest. WORD is the number of a text in `words`: what many rows repeat (stages, models,
 // sampling options) is stored once. Facts about a reply are unique by what they are about, and that index also finds
 // them.
+//
+// PROMPT and REPLY are the `seq` of a row, not its `id`: what is written together then lies together in the indices.
+// With ids, which are hashes, a million samples touch every page of every index again and again. For the same reason a
+// reply holds its messages itself; only what other messages follow is a node.
 constexpr std::array kTables = {
     "create table words (SEQ, id bigint not null unique, text text not null)",
     "create table nodes (SEQ, id bigint not null unique, parent bigint not null, message text not null)",
     "create table prompts (SEQ, id bigint not null unique, node bigint not null, setting WORD, source WORD, "
     "licence WORD, tags WORD, difficulty double precision, checker WORD, expected text not null, "
     "parent bigint not null, turn bigint not null)",
-    "create table generations (SEQ, id bigint not null unique, prompt bigint not null, stage WORD, sample bigint not "
-    "null, model WORD, tokenizer WORD, ids text not null, log_probs text not null, first_node bigint not null, "
-    "last_node bigint not null, fault WORD, options WORD, kind bigint not null, origin WORD, edited_from bigint not "
+    "create table generations (SEQ, id bigint not null unique, prompt PROMPT, stage WORD, sample bigint not "
+    "null, model WORD, tokenizer WORD, ids text not null, log_probs text not null, reply text not null, fault WORD, options WORD, kind bigint not null, origin WORD, edited_from bigint not "
     "null)",
-    "create table scores (SEQ, generation bigint not null, stage WORD, scorer WORD, value double precision not null, "
+    "create table scores (SEQ, generation REPLY, stage WORD, scorer WORD, value double precision not null, "
     "reason text not null, unique (generation, stage, scorer))",
-    "create table checked_answers (SEQ, generation bigint not null, stage WORD, checker WORD, is_right bigint not "
+    "create table checked_answers (SEQ, generation REPLY, stage WORD, checker WORD, is_right bigint not "
     "null, answer text not null, reason text not null, unique (generation, stage, checker))",
     "create table comparisons (SEQ, id bigint not null unique, prompt bigint not null, stage WORD, preferred bigint "
     "not null, other bigint not null, edited bigint not null, level bigint not null, unit bigint not null, annotator "
@@ -32,7 +35,7 @@ constexpr std::array kTables = {
     "create table comparison_answers (SEQ, request bigint not null, annotator WORD, preferred bigint not null, level "
     "bigint not null, reason text not null, edited text not null, answered_at text not null, unique (request, "
     "annotator))",
-    "create table decisions (SEQ, generation bigint not null, stage WORD, rule WORD, is_kept bigint not null, reason "
+    "create table decisions (SEQ, generation REPLY, stage WORD, rule WORD, is_kept bigint not null, reason "
     "text not null, score double precision, unique (generation, stage, rule))",
     "create table training_rows (SEQ, id bigint not null unique, stage WORD, ordinal bigint not null, kind WORD)",
     "create table training_row_generations (SEQ, training_row bigint not null, place bigint not null, generation "
@@ -100,7 +103,7 @@ std::vector<std::string> table_statements(SqlDialect dialect) {
   std::vector<std::string> statements;
   for (std::string statement : kTables) {
     replace_all(statement, "(SEQ", "(" + std::string(sequence));
-    replace_all(statement, " WORD", " bigint not null");
+    for (const auto* reference : {" WORD", " PROMPT", " REPLY"}) replace_all(statement, reference, " bigint not null");
     statements.push_back(std::move(statement));
   }
   return statements;
