@@ -49,6 +49,7 @@ class ScriptedGenerator final : public generate::Generator {
     message.content = text;
     message.ending = is_cut ? chat::Ending::kCut : chat::Ending::kTurn;
     response.reply.messages = {message};
+    response.text = text;
     response.finish = is_cut ? generate::Finish::kLength : generate::Finish::kTerminator;
     return response;
   }

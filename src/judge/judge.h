@@ -65,6 +65,7 @@ class Judge {
   std::vector<std::optional<std::vector<std::string>>> list(std::span<const std::string> questions);
 
   const JudgeCounts& counts() const { return counts_; }
+  bool uses_probabilities() const { return options_.use_probabilities; }
   std::string name() const { return generator_.model_name(); }
   base::OnProgress on_progress;
 

@@ -138,5 +138,53 @@ TEST_F(CollectTest, CountsWhatPeopleHaveNotAnsweredYet) {
   EXPECT_EQ(ledger_->generations_of("key").size(), 2U);  // what they are asked about is recorded
 }
 
+// The one with the larger number is better.
+class Larger final : public Annotator {
+ public:
+  std::string name() const override { return "larger"; }
+  std::optional<Judgement> compare(const ledger::Prompt&, const ledger::Generation& first,
+                                   const ledger::Generation& second) override {
+    ++num_asked;
+    const bool first_wins = evaluate::text_of(first.reply) > evaluate::text_of(second.reply);
+    return Judgement{.preferred = first_wins ? Judgement::Preferred::kFirst : Judgement::Preferred::kSecond,
+                     .level = PreferenceLevel::kBetter};
+  }
+  int num_asked = 0;
+};
+
+TEST_F(CollectTest, DoesNotAskAgainWhatIsRecorded) {
+  std::vector<ledger::PromptId> prompts;
+  for (int i = 0; i < 5; ++i) prompts.push_back(ledger_->add(question(std::to_string(i), "0")));
+  ScriptedGenerator one("one", [](const std::string&, std::int64_t) { return std::string("1"); });
+  ScriptedGenerator two("two", [](const std::string&, std::int64_t) { return std::string("2"); });
+  const std::vector<evaluate::Responder> models = {{&one, "t"}, {&two, "t"}};
+  Larger annotator;
+  const auto first = collect_comparisons(prompts, models, annotator, {.stage = "key", .sampling = {}}, *ledger_);
+  const auto again = collect_comparisons(prompts, models, annotator, {.stage = "key", .sampling = {}}, *ledger_);
+  EXPECT_EQ(annotator.num_asked, 5);
+  EXPECT_EQ(again.comparisons, first.comparisons);
+  EXPECT_EQ(again.by_level, first.by_level);
+}
+
+TEST_F(CollectTest, SecondOpinionsAreKeptApartFromWhatIsTrainedOn) {
+  std::vector<ledger::PromptId> prompts;
+  for (int i = 0; i < 40; ++i) prompts.push_back(ledger_->add(question(std::to_string(i), "2")));
+  ScriptedGenerator one("one", [](const std::string&, std::int64_t) { return std::string("1"); });
+  ScriptedGenerator two("two", [](const std::string&, std::int64_t) { return std::string("2"); });
+  const std::vector<evaluate::Responder> models = {{&one, "t"}, {&two, "t"}};
+  Larger annotator;
+  const auto verifier = make_verifier_annotator();
+  CollectPlan plan{.stage = "key", .sampling = {}};
+  plan.second_opinions = {verifier.get()};
+  plan.second_opinion_share = 0.5;
+  const auto collected = collect_comparisons(prompts, models, annotator, plan, *ledger_);
+  EXPECT_EQ(collected.comparisons.size(), 40U);
+  EXPECT_EQ(ledger_->comparisons_of("key").size(), 40U);
+  const auto opinions = ledger_->comparisons_of(second_opinions_of("key"));
+  EXPECT_GT(opinions.size(), 10U);
+  EXPECT_LT(opinions.size(), 30U);
+  for (const auto id : opinions) EXPECT_EQ(ledger_->find(id)->annotator, "verifier");
+}
+
 }  // namespace
 }  // namespace drover::preference

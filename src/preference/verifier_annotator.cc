@@ -14,6 +14,8 @@ class VerifierAnnotator final : public Annotator {
  public:
   std::string name() const override { return "verifier"; }
 
+  bool can_compare(const ledger::Prompt& prompt) const override { return !prompt.checker.empty(); }
+
   std::optional<Judgement> compare(const ledger::Prompt& prompt, const ledger::Generation& first,
                                    const ledger::Generation& second) override {
     if (prompt.checker.empty()) {
