@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ledger/facts.h"
+#include "ledger/removal.h"
 
 namespace drover::ledger {
 
@@ -150,12 +151,29 @@ class Ledger {
   /// The keys of the stages that a run has reached, in its order.
   std::vector<std::string> stages_of_run(std::string_view run) const;
 
+  /// Takes everything that comes from one source out of the ledger, in one transaction: its prompts, later turns of
+  /// their dialogs, replies to them, replies that the source itself gave (Generation::origin), what was said about
+  /// those, and the training rows that hold one. The bytes are overwritten. The ends of the stages that lose facts go
+  /// too, so that the next run does them again. The removal and the list of models that had learned from the source
+  /// are recorded. With `is_dry_run` nothing changes. Throws UserError for a source that the ledger does not know.
+  SourceRemoval forget_source(std::string_view source, bool is_dry_run);
+  std::vector<RecordedRemoval> removals() const;
+
+  /// Says that a model's files were deleted, and why.
+  void add_model_removal(std::string_view hash, std::string_view folder, std::string_view reason);
+  /// Hashes of models whose files were deleted.
+  std::vector<std::string> removed_models() const;
+
+  /// What is wrong with the file, in the database's words; empty when it is whole. Reads all of it.
+  std::vector<std::string> damage() const;
+
   /// Facts of each kind: table name and count.
   std::vector<std::pair<std::string, std::int64_t>> counts() const;
 
  private:
   void create_tables();
   void migrate();
+  std::string names_of_sources() const;
 
   struct Store;
   std::unique_ptr<Store> store_;

@@ -97,11 +97,15 @@ void Ledger::Store::begin() { sql << "begin immediate"; }
 
 void Ledger::Store::commit() { sql << "commit"; }
 
-void Ledger::Store::rollback() noexcept {
+void Ledger::Store::forget_remembered() noexcept {
   words_.clear();
   texts_.clear();
   prompts_.clear();
   generations_.clear();
+}
+
+void Ledger::Store::rollback() noexcept {
+  forget_remembered();
   inserts_.reset();
   try {
     sql << "rollback";

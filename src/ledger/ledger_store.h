@@ -64,6 +64,9 @@ struct Ledger::Store {
     });
   }
 
+  /// Forgets what was looked up, because rows were removed.
+  void forget_remembered() noexcept;
+
   [[noreturn]] void rethrow(const soci::soci_error& error);
 
   /// Where a prompt's row is, and its last message; 0 when there is no such prompt.
