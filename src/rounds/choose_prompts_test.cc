@@ -12,9 +12,21 @@ namespace {
 
 class ChoosePromptsTest : public ::testing::Test {
  protected:
-  PromptChoice choose(const Recipe& recipe, const std::string& stage, const std::vector<PromptChoice>& earlier = {}) {
+  PromptChoice choose(const Recipe& recipe, const std::string& stage, const std::vector<PromptChoice>& earlier = {},
+                      const ScoreBoard& scores = {}) {
     Workspace work(recipe, folder_.path(), ledger_, {});
-    return choose_prompts(work, stage, PromptPool(recipe), earlier, {}, {});
+    const PromptPool pool(recipe);
+    for (const auto& prompt : pool.prompts()) ledger_.add(prompt);
+    const ModelRef model{.name = "m", .hash = "m", .folder = "m", .files = {}};
+    return choose_prompts(work, stage, pool, earlier, {.variants = {model}, .average = model}, scores);
+  }
+  static std::map<std::string, int> shares(const Recipe& recipe, const PromptChoice& choice) {
+    const PromptPool pool(recipe);
+    std::map<ledger::PromptId, std::string> capabilities;
+    for (const auto& prompt : pool.prompts()) capabilities[ledger::id_of(prompt)] = capability_of(prompt);
+    std::map<std::string, int> counts;
+    for (const auto prompt : choice.prompts) ++counts[capabilities[prompt]];
+    return counts;
   }
 
   TemporaryFolder folder_{"choose-prompts"};
@@ -25,17 +37,24 @@ TEST_F(ChoosePromptsTest, TakesAllWithoutANumber) { EXPECT_EQ(choose(tiny_recipe
 
 TEST_F(ChoosePromptsTest, TakesEqualSharesAndPromptsThatNoEarlierRoundHadFirst) {
   const auto recipe = tiny_recipe({{"[collect]\n", "[collect]\nprompts_per_round = 10\n"}});
-  std::map<ledger::PromptId, std::string> capabilities;
-  const PromptPool pool(recipe);
-  for (const auto& prompt : pool.prompts()) capabilities[ledger::id_of(prompt)] = capability_of(prompt);
   const auto first = choose(recipe, "plan 1");
   const auto second = choose(recipe, "plan 2", {first});
-  std::map<std::string, int> shares;
   std::set<ledger::PromptId> both;
-  for (const auto prompt : first.prompts) ++shares[capabilities[prompt]];
   for (const auto& choice : {first, second}) both.insert(choice.prompts.begin(), choice.prompts.end());
-  EXPECT_EQ(shares, (std::map<std::string, int>{{"difference", 5}, {"sum", 5}}));
+  EXPECT_EQ(shares(recipe, first), (std::map<std::string, int>{{"difference", 5}, {"sum", 5}}));
   EXPECT_EQ(both.size(), 20U);
+}
+
+TEST_F(ChoosePromptsTest, AWeakCapabilityGetsItsLargerShareFromTheSecondRoundOn) {
+  const auto recipe = tiny_recipe({{"[collect]\n", "[collect]\nprompts_per_round = 10\nweak_share = 0.8\n"},
+                                   {"[suites.held-out-sums]\n", "[suites.held-out-sums]\ncapability = \"sum\"\n"}});
+  ScoreBoard scores;
+  scores.entries.push_back({.model = "m", .name = "m", .suite = "held-out-sums", .is_right = std::string(60, '0'),
+                            .accuracy = 0, .low = 0, .high = 0.1});
+  const auto first = choose(recipe, "plan 1", {}, scores);
+  EXPECT_EQ(shares(recipe, first), (std::map<std::string, int>{{"difference", 5}, {"sum", 5}}));
+  const auto second = choose(recipe, "plan 2", {first}, scores);
+  EXPECT_EQ(shares(recipe, second), (std::map<std::string, int>{{"difference", 2}, {"sum", 8}}));
 }
 
 TEST(PromptChoice, SurvivesItsRecord) {

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
+#include "rounds/judge_stage.h"
 #include "rounds/workspace.h"
 
 namespace drover::rounds {
@@ -13,9 +14,18 @@ struct CollectedPreferences {
   std::int64_t num_waiting = 0;  ///< comparisons that people have not answered yet
 };
 
-/// Two replies of two different deployed models to each prompt, compared by the recipe's annotator. Counts of each
-/// level are recorded as the metric "comparisons".
-CollectedPreferences collect_preferences(Workspace& work, const std::string& stage, std::span<const ModelRef> deployed,
+/// Who answers and who compares in a round.
+struct CollectionPlan {
+  std::span<const ModelRef> deployed;    ///< best first; the first one also edits and plays the user
+  std::optional<ModelRef> reward_model;  ///< of the round before
+  JudgeReport judge;
+};
+
+/// Two replies of two different deployed models to each prompt, compared by the recipe's annotators; where the recipe says
+/// so, the preferred ones are edited, and prompts of some capabilities open dialogs with a comparison at every turn. Counts
+/// of each level, equal pairs and three-way rows are recorded as the metric "comparisons", the annotators' agreement as
+/// "agreement". Throws UserError when no annotator can compare.
+CollectedPreferences collect_preferences(Workspace& work, const std::string& stage, const CollectionPlan& plan,
                                          std::span<const ledger::PromptId> prompts);
 
 }  // namespace drover::rounds

@@ -30,8 +30,13 @@ std::vector<std::string> stage_names(const Recipe& recipe) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   names.emplace_back("start / evaluate");
+  if (!recipe.judge.model.empty()) {
+    const auto judge = "start / " + recipe.judge.model;
+    if (std::find(names.begin(), names.end(), judge) == names.end()) names.push_back(judge);
+    names.emplace_back("start / calibrate");
+  }
   for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
-    for (const auto* stage : {"plan", "collect", "reward", "reject", "synthesise", "curate", "sft", "dpo", "evaluate", "choose"}) {
+    for (const auto* stage : {"plan", "collect", "import", "reward", "reject", "synthesise", "curate", "sft", "dpo", "evaluate", "choose"}) {
       names.push_back(fmt::format("round {} / {}", number, stage));
     }
   }
@@ -61,7 +66,7 @@ std::string describe_plan(const Recipe& recipe) {
   text += "each round\n";
   line("plan", fmt::format("{} prompts of {} capabilities", prompts, pool.capabilities().size()));
   const auto comparisons = prompts * recipe.collect.comparisons_per_prompt;
-  line("collect", fmt::format("{} comparisons by the {}, {} replies; {}", comparisons, recipe.collect.annotator,
+  line("collect", fmt::format("{} comparisons by the {}, {} replies; {}", comparisons, fmt::join(recipe.collect.annotators, ", then the "),
                               2 * comparisons, describe(recipe.collect.sampling)));
   line("reward", describe(recipe.reward.train));
   line("reject", fmt::format("{} replies, {} a prompt; {}", prompts * recipe.reject.replies_per_prompt,

@@ -19,7 +19,7 @@ struct ClearRows {
 // The comparisons that are clear enough. A comparison that gives no row (an empty reply leaves DPO nothing to count) is
 // left out and counted as the metric "refused rows".
 template <typename Row, typename MakeRow>
-ClearRows<Row> clear_rows(const Workspace& work, const std::vector<FactSet>& comparisons,
+ClearRows<Row> clear_rows(const Workspace& work, std::span<const FactSet> comparisons,
                           const std::string& lowest_level, const std::string& stage, const std::string& kind,
                           const MakeRow& make_row) {
   const auto lowest = *chat::preference_level_of(lowest_level);
@@ -38,7 +38,7 @@ ClearRows<Row> clear_rows(const Workspace& work, const std::vector<FactSet>& com
       clear.records.push_back({.stage = stage,
                                .ordinal = static_cast<std::int64_t>(clear.records.size()),
                                .kind = kind,
-                               .generations = {comparison->preferred, comparison->other}});
+                               .generations = preference::ranked_replies(*comparison)});
     }
   }
   work.ledger.add(ledger::Metric{.stage = stage,
@@ -61,7 +61,7 @@ std::vector<Row> chosen_rows(const std::vector<Row>& rows, const std::vector<std
 }  // namespace
 
 ModelSet train_reward_models(Workspace& work, const std::string& stage, const std::string& label,
-                             const ModelRef& pretrained, const std::vector<FactSet>& comparisons) {
+                             const ModelRef& pretrained, std::span<const FactSet> comparisons) {
   const auto& section = work.recipe.reward;
   const auto format = work.format(*work.load(pretrained));
   const auto clear = clear_rows<model::TokenRow>(
@@ -78,13 +78,13 @@ ModelSet train_reward_models(Workspace& work, const std::string& stage, const st
 }
 
 ModelSet train_dpo_variants(Workspace& work, const std::string& stage, const std::string& label, const ModelRef& tuned,
-                            const FactSet& comparisons) {
+                            std::span<const FactSet> comparisons) {
   const auto& section = work.recipe.dpo;
   const auto format = work.format(*work.load(tuned));
   const train::DpoRowOptions row_options{.rows = {.max_tokens = section.train.max_tokens},
                                          .mask_format_tokens = section.mask_format_tokens};
   const auto clear = clear_rows<train::DpoRow>(
-      work, {comparisons}, section.lowest_level, stage, "dpo",
+      work, comparisons, section.lowest_level, stage, "dpo",
       [&](const chat::PreferenceRow& row) { return train::dpo_row(*format, row, row_options); });
   return train_variants(work, stage, label, "dpo", tuned, clear.records, section.train, key_text(section),
                         [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {

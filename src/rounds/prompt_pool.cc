@@ -5,6 +5,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "evaluate/recorded_replies.h"
+#include "rounds/arithmetic_prompts.h"
 
 namespace drover::rounds {
 namespace {
@@ -24,21 +25,41 @@ void put_capability_first(std::vector<std::string>& tags, const std::string& cap
   tags.insert(tags.begin(), first);
 }
 
+std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource& source,
+                                       const std::vector<std::string>& held_out) {
+  if (source.generator == "arithmetic") {
+    auto prompts = arithmetic_prompts(source.count, recipe.seed, held_out);
+    for (auto& prompt : prompts) {
+      prompt.source = source.name;
+      prompt.licence = source.licence;
+    }
+    return prompts;
+  }
+  auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
+  if (source.count > 0 && static_cast<std::size_t>(source.count) < prompts.size())
+    prompts.resize(static_cast<std::size_t>(source.count));
+  return prompts;
+}
+
 }  // namespace
 
 PromptPool::PromptPool(const Recipe& recipe) {
-  for (const auto& source : recipe.prompts) {
-    for (auto& prompt : evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence)) {
-      put_capability_first(prompt.tags, source.capability, source.name);
-      prompts_.push_back(std::move(prompt));
-    }
-  }
   for (const auto& source : recipe.suites) {
     auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
     if (source.limit > 0 && static_cast<std::size_t>(source.limit) < prompts.size())
       prompts.resize(static_cast<std::size_t>(source.limit));
     suites_.push_back({.capability = source.capability.empty() ? source.name : source.capability,
                        .suite = {.name = source.name, .prompts = std::move(prompts)}});
+  }
+  std::vector<std::string> held_out;
+  for (const auto& [capability, suite] : suites_) {
+    for (const auto& prompt : suite.prompts) held_out.push_back(evaluate::text_of(prompt.dialog.messages));
+  }
+  for (const auto& source : recipe.prompts) {
+    for (auto& prompt : prompts_of(recipe, source, held_out)) {
+      put_capability_first(prompt.tags, source.capability, source.name);
+      prompts_.push_back(std::move(prompt));
+    }
   }
   refuse_held_out_prompts(recipe);
 }

@@ -14,6 +14,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -84,6 +85,19 @@ class TableReader {
     for (const auto& entry : *list) {
       if (!entry.is_string()) fail(*node, key, "must be a list of texts");
       field.push_back(entry.as_string()->get());
+    }
+  }
+
+  void operator()(std::string_view key, std::map<std::string, double>& field, const Between& limits) {
+    const auto* node = find(key);
+    if (node == nullptr) return;
+    if (!node->is_table()) fail(*node, key, "must be a table of numbers: { math = 2, chat = 1 }");
+    field.clear();
+    for (const auto& [name, entry] : *node->as_table()) {
+      const auto value = entry.value<double>();
+      if (!value || !entry.is_number()) fail(entry, name.str(), "must be a number");
+      check(entry, name.str(), *value, limits);
+      field[std::string(name.str())] = *value;
     }
   }
 
@@ -161,6 +175,9 @@ class KeyWriter {
   void operator()(std::string_view key, const std::string& field, const OneOf&) { add(key, chat::Json(field)); }
   void operator()(std::string_view key, bool field, const OneOf&) { add(key, field); }
   void operator()(std::string_view key, const std::vector<std::string>& field, const OneOf&) { add(key, field); }
+  void operator()(std::string_view key, const std::map<std::string, double>& field, const Between&) {
+    add(key, chat::Json(field));
+  }
   template <typename Number>
   void operator()(std::string_view key, Number field, const Between&) {
     add(key, field);
@@ -256,8 +273,28 @@ void check_references(const Recipe& recipe) {
         fail(recipe, fmt::format("\"{}\" needs \"file\", a JSONL file of prompts.", source.name));
     }
   };
-  need_file(recipe.prompts);
+  for (const auto& source : recipe.prompts) {
+    if (source.file.empty() == source.generator.empty())
+      fail(recipe, fmt::format("[prompts.{}] needs either \"file\" or \"generator\".", source.name));
+    if (!source.generator.empty() && source.count == 0)
+      fail(recipe, fmt::format("[prompts.{}] needs \"count\": how many prompts to make.", source.name));
+  }
   need_file(recipe.suites);
+  need_file(recipe.preferences);
+  for (const auto& annotator : recipe.collect.annotators) {
+    constexpr std::array<std::string_view, 4> kAnnotators = {"verifier", "reward", "judge", "people"};
+    if (std::find(kAnnotators.begin(), kAnnotators.end(), annotator) == kAnnotators.end()) {
+      fail(recipe, fmt::format("\"annotators\" in [collect] names \"{}\"{}; there are {}.", annotator,
+                               base::suggestion(annotator, kAnnotators), fmt::join(kAnnotators, ", ")));
+    }
+    if (annotator == "judge" && recipe.judge.model.empty())
+      fail(recipe, "\"annotators\" in [collect] names the judge, but [judge] names no \"model\".");
+  }
+  if (recipe.collect.annotators.empty()) fail(recipe, "\"annotators\" in [collect] is empty: nobody would compare.");
+  if (!recipe.curate.encoder.empty()) recipe.model_path(recipe.curate.encoder);
+  if (!recipe.curate.shares.empty() && !recipe.curate.epochs.empty())
+    fail(recipe, "[curate] has both \"shares\" and \"epochs\"; one of them makes the mix.");
+  if (!recipe.judge.model.empty()) check_model_name(recipe, recipe.judge.model);
   for (const auto& source : recipe.synthetic) {
     if (source.file.empty() == source.command.empty())
       fail(recipe, fmt::format("[synthetic.{}] needs either \"file\" or \"command\".", source.name));
@@ -305,5 +342,7 @@ std::string key_text(const EvaluateSection& section) { return key_text_of(sectio
 std::string key_text(const StartModel& section) { return key_text_of(section); }
 std::string key_text(const std::vector<CapabilitySection>& sections) { return key_text_of_named(sections); }
 std::string key_text(const std::vector<SyntheticSource>& sections) { return key_text_of_named(sections); }
+std::string key_text(const std::vector<PreferenceSource>& sections) { return key_text_of_named(sections); }
+std::string key_text(const JudgeSection& section) { return key_text_of(section); }
 
 }  // namespace drover::rounds

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -63,10 +64,12 @@ struct ModelsSection {
   std::vector<std::string> bootstrap;  ///< the two or more models that answer in round 1
 };
 
-/// A JSONL file of prompts (evaluate::read_prompts).
+/// Prompts from a JSONL file (evaluate::read_prompts), or made by a generator.
 struct PromptSource {
   std::string name;
-  std::string file;  ///< relative to the recipe
+  std::string file;       ///< relative to the recipe
+  std::string generator;  ///< "arithmetic": generated questions, `count` of them; never those of a suite
+  std::int64_t count = 0; ///< as many prompts from the file's beginning, 0: all; or of the generator
   std::string licence;
   std::string capability;  ///< what its prompts are about; empty: the source's name
 };
@@ -100,11 +103,44 @@ struct SyntheticSource {
   std::int64_t rows = 0;        ///< as many a round, chosen by the seed; 0: all
 };
 
+/// Comparisons from elsewhere: people's, or a data set's. One set a round, beside what the round collects.
+struct PreferenceSource {
+  std::string name;
+  std::string file;  ///< JSONL of preference rows, relative to the recipe
+  std::string licence;
+  std::string capability;          ///< empty: the source's name
+  std::string level = "better";    ///< of rows that say none
+  std::int64_t from_round = 1;     ///< the first round that gets some
+  std::int64_t rows = 0;           ///< as many a round, others in each; 0: all of them in that first round
+};
+
 struct CollectSection {
   std::int64_t prompts_per_round = 0;  ///< chosen anew for every round; 0: all
+  std::int64_t num_weakest = 2;        ///< capabilities that get more, and more complex, prompts from round 2 on
+  double weak_share = 0.5;             ///< of the prompts, for these
+  double complexity_step = 0.1;        ///< by how much the mean complexity of their prompts should rise (0 to 1)
   std::int64_t comparisons_per_prompt = 1;
-  std::string annotator = "verifier";
+  /// Asked one after the other until one has a preference: "verifier" (prompts with a checker), "reward" (the reward
+  /// model of the round before), "judge" (the model of [judge]), "people" (drover annotate).
+  std::vector<std::string> annotators = {"verifier"};
+  double second_opinion_share = 0.1;  ///< of the pairs that the other annotators see too, to measure agreement
+  bool edit = false;                  ///< whether the best model edits preferred replies, kept when they became better
+  /// Capabilities whose prompts open dialogs of up to `turns` user turns, with a comparison at each; the best model
+  /// plays the user.
+  std::vector<std::string> multi_turn;
+  std::int64_t turns = 3;
   SamplingSection sampling;
+  SamplingSection edit_sampling = {.temperature = 0.7};
+};
+
+/// The model that judges replies where nothing can be checked, and what it must be measured on.
+struct JudgeSection {
+  std::string model;  ///< start model's name, folder, .gguf or short name; empty: no judge
+  /// Pairs that people have judged (judge::read_labelled_pairs), relative to the recipe, or "pandalm", "llmbar": the
+  /// parts that ship with drover.
+  std::vector<std::string> calibrate_on = {"pandalm", "llmbar"};
+  std::int64_t pairs = 40;  ///< of each set; 0: all
+  bool force = false;       ///< asked although it is not above chance
 };
 
 struct RewardSection {
@@ -125,9 +161,23 @@ struct RejectSection {
   SamplingSection sampling;
 };
 
+/// Llama 3 report, 4.2.3; what the fields mean in detail stands in the headers of room `curate`.
 struct CurateSection {
-  bool drop_malformed = true;   ///< replies whose calls could not be read
-  bool drop_duplicates = true;  ///< the same prompt and reply twice
+  bool drop_malformed = true;              ///< replies whose calls could not be read
+  bool drop_duplicates = true;             ///< the same prompt and reply twice
+  std::int64_t max_emojis = 3;             ///< in a reply; more are taken out
+  std::int64_t max_exclamation_marks = 3;  ///< in a reply; more are taken out
+  double apology_share = 0.02;             ///< of replies that begin with an apology; more of them are dropped
+  std::int64_t leak_window_words = 13;     ///< of a suite's prompt that a row may not hold; 0: only whole prompts count
+  double reward_share = 1.0;  ///< of a capability's replies, by reward, that count as high quality, together with the judge's
+                              ///< best ones; the report takes 0.25; 1: quality drops nothing
+  std::string encoder;        ///< sentence encoder for near duplicates: folder or short name; empty: only equal rows go
+  double duplicate_threshold = 0.95;     ///< largest cosine between two dialogs that both stay
+  std::string against = "all_earlier";   ///< "all_earlier" or "kept": what a dialog is compared with
+  std::map<std::string, double> shares;  ///< of the mix by capability; those not named are left out. Or:
+  std::map<std::string, double> epochs;  ///< how often each capability's rows are learned; those not named once
+  std::int64_t rows = 0;                 ///< of the mix, with shares; 0: as many as the scarcest capability allows
+  double max_epochs = 4.0;               ///< with shares: how often a row may be learned at most
 };
 
 struct SftSection {
@@ -159,7 +209,9 @@ struct Recipe {
   std::vector<SuiteSource> suites;    ///< [suites.NAME]; never training prompts
   std::vector<CapabilitySection> capabilities;  ///< [capabilities.NAME]
   std::vector<SyntheticSource> synthetic;       ///< [synthetic.NAME]
+  std::vector<PreferenceSource> preferences;    ///< [preferences.NAME]
   CollectSection collect;
+  JudgeSection judge;
   RewardSection reward;
   RejectSection reject;
   CurateSection curate;
@@ -189,5 +241,7 @@ std::string key_text(const EvaluateSection& section);
 std::string key_text(const StartModel& section);
 std::string key_text(const std::vector<CapabilitySection>& sections);
 std::string key_text(const std::vector<SyntheticSource>& sections);
+std::string key_text(const std::vector<PreferenceSource>& sections);
+std::string key_text(const JudgeSection& section);
 
 }  // namespace drover::rounds

@@ -7,7 +7,7 @@
 #include "rounds/recipe.h"
 
 // The recipe's tables, field by field: one list that the reader, the stage keys and the tests share. A visitor has
-//   visitor(key, field, limits)        for numbers, texts, switches and lists of texts
+//   visitor(key, field, limits)        for numbers, texts, switches, lists of texts and tables of numbers
 //   visitor.speed(key, field, limits)  for what only changes speed or memory
 //   visitor.section(key, field)        for a table inside
 //   visitor.named(key, list)           for tables that users name: [start.NAME]
@@ -80,6 +80,8 @@ void visit_fields(Visitor& visit, ModelsSection& section) {
 template <typename Visitor>
 void visit_fields(Visitor& visit, PromptSource& section) {
   visit("file", section.file, OneOf{});
+  visit("generator", section.generator, OneOf{{"arithmetic"}});
+  visit("count", section.count, Between{.low = 0, .high = 1e8});
   visit("licence", section.licence, OneOf{});
   visit("capability", section.capability, OneOf{});
 }
@@ -108,11 +110,38 @@ void visit_fields(Visitor& visit, SyntheticSource& section) {
 }
 
 template <typename Visitor>
+void visit_fields(Visitor& visit, PreferenceSource& section) {
+  visit("file", section.file, OneOf{});
+  visit("licence", section.licence, OneOf{});
+  visit("capability", section.capability, OneOf{});
+  visit("level", section.level,
+        OneOf{{"marginally_better", "slightly_better", "better", "significantly_better"}});
+  visit("from_round", section.from_round, at_least(1));
+  visit("rows", section.rows, at_least(0));
+}
+
+template <typename Visitor>
+void visit_fields(Visitor& visit, JudgeSection& section) {
+  visit("model", section.model, OneOf{});
+  visit("calibrate_on", section.calibrate_on, OneOf{});
+  visit("pairs", section.pairs, at_least(0));
+  visit("force", section.force, OneOf{});
+}
+
+template <typename Visitor>
 void visit_fields(Visitor& visit, CollectSection& section) {
   visit("prompts_per_round", section.prompts_per_round, at_least(0));
+  visit("num_weakest", section.num_weakest, Between{.low = 0, .high = 1000});
+  visit("weak_share", section.weak_share, Between{.low = 0, .high = 1});
+  visit("complexity_step", section.complexity_step, Between{.low = 0, .high = 1});
   visit("comparisons_per_prompt", section.comparisons_per_prompt, Between{.low = 1, .high = 1000});
-  visit("annotator", section.annotator, OneOf{{"verifier"}});
+  visit("annotators", section.annotators, OneOf{});
+  visit("second_opinion_share", section.second_opinion_share, Between{.low = 0, .high = 1});
+  visit("edit", section.edit, OneOf{});
+  visit("multi_turn", section.multi_turn, OneOf{});
+  visit("turns", section.turns, Between{.low = 1, .high = 100});
   visit.section("sampling", section.sampling);
+  visit.section("edit_sampling", section.edit_sampling);
 }
 
 template <typename Visitor>
@@ -138,6 +167,18 @@ template <typename Visitor>
 void visit_fields(Visitor& visit, CurateSection& section) {
   visit("drop_malformed", section.drop_malformed, OneOf{});
   visit("drop_duplicates", section.drop_duplicates, OneOf{});
+  visit("max_emojis", section.max_emojis, at_least(0));
+  visit("max_exclamation_marks", section.max_exclamation_marks, at_least(0));
+  visit("apology_share", section.apology_share, Between{.low = 0, .high = 1, .low_is_out = true});
+  visit("leak_window_words", section.leak_window_words, Between{.low = 0, .high = 1000});
+  visit("reward_share", section.reward_share, Between{.low = 0, .high = 1});
+  visit("encoder", section.encoder, OneOf{});
+  visit("duplicate_threshold", section.duplicate_threshold, Between{.low = 0, .high = 1, .low_is_out = true});
+  visit("against", section.against, OneOf{{"all_earlier", "kept"}});
+  visit("shares", section.shares, at_least(0));
+  visit("epochs", section.epochs, at_least(0));
+  visit("rows", section.rows, at_least(0));
+  visit("max_epochs", section.max_epochs, Between{.low = 1, .high = 1000});
 }
 
 template <typename Visitor>
@@ -172,7 +213,9 @@ void visit_fields(Visitor& visit, Recipe& recipe) {
   visit.named("suites", recipe.suites);
   visit.named("capabilities", recipe.capabilities);
   visit.named("synthetic", recipe.synthetic);
+  visit.named("preferences", recipe.preferences);
   visit.section("collect", recipe.collect);
+  visit.section("judge", recipe.judge);
   visit.section("reward", recipe.reward);
   visit.section("reject", recipe.reject);
   visit.section("curate", recipe.curate);

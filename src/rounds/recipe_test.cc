@@ -56,7 +56,7 @@ TEST(Recipe, RefusesValuesOfTheWrongKindOrOutOfRange) {
               AllOf(HasSubstr("line 6"), HasSubstr("must be a whole number")));
   EXPECT_THAT(refusal("rounds = 1", "rounds = 0"), HasSubstr("is 0, but must be at least 1"));
   EXPECT_THAT(refusal("rounds = 1", "rounds = 1.5"), HasSubstr("must be a whole number"));
-  EXPECT_THAT(refusal("annotator = \"verifier\"", "annotator = \"verfier\""), HasSubstr("it can be verifier"));
+  EXPECT_THAT(refusal("annotators = [\"verifier\"]", "annotators = [\"verfier\"]"), HasSubstr("did you mean \"verifier\""));
   EXPECT_THAT(refusal("data_share = 0.9", "data_share = 0"), HasSubstr("must be above 0"));
   EXPECT_THAT(refusal("temperature = 1.0", "temperature = nan"), HasSubstr("temperature"));
   EXPECT_THAT(refusal("[sft]\ntrain = {", "[sft]\ntrain = [] #"), HasSubstr("must be a table"));

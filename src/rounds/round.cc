@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "base/content_hash.h"
@@ -15,9 +16,11 @@
 #include "model/threads.h"
 #include "preference/collect.h"
 #include "rounds/choose_prompts.h"
-#include "rounds/cleaning.h"
 #include "rounds/collect_stage.h"
+#include "rounds/curation.h"
 #include "rounds/evaluate_stage.h"
+#include "rounds/imported_preferences.h"
+#include "rounds/judge_stage.h"
 #include "rounds/preference_training.h"
 #include "rounds/prompt_pool.h"
 #include "rounds/rejection_sampling.h"
@@ -41,7 +44,9 @@ struct History {
   ScoreBoard start_scores;           ///< what the later ones are compared with
   ScoreBoard scores;                 ///< of the deployed models
   std::vector<PromptChoice> prompts;  ///< of all rounds so far
-  std::vector<FactSet> comparisons;   ///< of all rounds so far
+  JudgeReport judge;
+  std::optional<ModelRef> reward_model;  ///< of the round before
+  std::vector<FactSet> comparisons;      ///< of all rounds so far
 };
 
 class Run {
@@ -70,6 +75,11 @@ class Run {
               [&](const auto& key) { return score_models(work_, key, history.deployed.variants, pool_.suites(), {}); });
     history.scores = history.start_scores;
     history.deployed = best_first(history.deployed.variants, history.start_scores);
+    if (!recipe_.judge.model.empty()) {
+      const auto judge = model_named(recipe_.judge.model);
+      history.judge = stage("start / calibrate", 1, {{"judge", judge.hash}}, key_text(recipe_.judge),
+                            [&](const auto& key) { return calibrate_judge(work_, key, judge); });
+    }
     return history;
   }
 
@@ -85,27 +95,38 @@ class Run {
         [&](const auto& key) { return choose_prompts(work_, key, pool_, history.prompts, deployed, history.scores); });
     history.prompts.push_back(chosen);
 
-    const auto pairs = stage(label + " / collect", 1, {{"deployed", deployed.hash()}, {"prompts", chosen.hash()}},
-                             key_text(recipe_.collect), [&](const auto& key) {
-                               return collect_preferences(work_, key, deployed.variants, chosen.prompts);
-                             });
-    history.comparisons.push_back(pairs);
+    const CollectionPlan collection{
+        .deployed = deployed.variants, .reward_model = history.reward_model, .judge = history.judge};
+    const auto collected = stage(label + " / collect", 2,
+                                 {{"deployed", deployed.hash()},
+                                  {"prompts", chosen.hash()},
+                                  {"reward model", history.reward_model ? history.reward_model->hash : ""},
+                                  {"judge", history.judge.hash()}},
+                                 key_text(recipe_.collect),
+                                 [&](const auto& key) { return collect(key, collection, chosen.prompts); });
+    const auto imported = stage(label + " / import", 1, {{"files", hash_of_preference_files(work_, number)}},
+                                key_text(recipe_.preferences),
+                                [&](const auto& key) { return import_preferences(work_, key, number); });
+    const FactSet newest[] = {collected, imported};
+    history.comparisons.insert(history.comparisons.end(), std::begin(newest), std::end(newest));
 
-    const auto judge = stage(label + " / reward", 1,
+    const auto reward = stage(label + " / reward", 1,
                              {{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}},
                              key_text(recipe_.reward), [&](const auto& key) {
                                return train_reward_models(work_, key, label, history.pretrained, history.comparisons);
                              });
+
+    history.reward_model = reward.average;
 
     const auto best_at_capability = [&](const std::string& capability) -> const ModelRef& {
       return best_at(capability, deployed, history.scores, pool_.suites_by_capability());
     };
     const auto best = stage(
         label + " / reject", 2,
-        {{"samplers", hash_of_samplers(best_at_capability)}, {"judge", judge.average.hash}, {"prompts", chosen.hash()}},
+        {{"samplers", hash_of_samplers(best_at_capability)}, {"reward model", reward.average.hash}, {"prompts", chosen.hash()}},
         options_of_sampling(number), [&](const auto& key) {
           return keep_best_replies(
-              work_, key, {.round = number, .sampler = best_at_capability, .reward_model = judge.average}, chosen.prompts);
+              work_, key, {.round = number, .sampler = best_at_capability, .reward_model = reward.average}, chosen.prompts);
         });
 
     const auto synthetic = stage(
@@ -113,10 +134,19 @@ class Run {
         key_text(recipe_.synthetic),
         [&](const auto& key) { return add_synthetic_dialogs(work_, key, number, chosen.prompts); });
 
-    const auto mix = stage(label + " / curate", 2, {{"best", best.hash()}, {"synthetic", synthetic.hash()}},
+    const FactSet candidates_for_sft[] = {best, synthetic};
+    const auto mix = stage(label + " / curate", 3,
+                           {{"best", best.hash()},
+                            {"synthetic", synthetic.hash()},
+                            {"reward model", reward.average.hash},
+                            {"judge", history.judge.hash()},
+                            {"suites", pool_.hash_of_suites()}},
                            key_text(recipe_.curate), [&](const auto& key) {
-                             const FactSet candidates[] = {best, synthetic};
-                             return clean_replies(work_, key, candidates);
+                             return curate_replies(work_, key,
+                                                   {.candidates = candidates_for_sft,
+                                                    .reward_model = reward.average,
+                                                    .judge = history.judge},
+                                                   pool_);
                            });
 
     const auto tuned = stage(
@@ -124,8 +154,10 @@ class Run {
         [&](const auto& key) { return train_sft_variants(work_, key, label, history.pretrained, mix); });
 
     const auto aligned =
-        stage(label + " / dpo", 1, {{"tuned", tuned.average.hash}, {"pairs", pairs.hash()}}, key_text(recipe_.dpo),
-              [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, pairs); });
+        stage(label + " / dpo", 2,
+              {{"tuned", tuned.average.hash}, {"collected", collected.hash()}, {"imported", imported.hash()}},
+              key_text(recipe_.dpo),
+              [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, newest); });
 
     const auto candidates = candidates_of(tuned, aligned);
     const auto scores = stage(label + " / evaluate", 1,
@@ -165,9 +197,8 @@ class Run {
                  [&](const auto& key) { return use_start_model(work_, key, name); });
   }
 
-  FactSet collect_preferences(Workspace& work, const std::string& key, std::span<const ModelRef> deployed,
-                              std::span<const ledger::PromptId> prompts) {
-    auto collected = rounds::collect_preferences(work, key, deployed, prompts);
+  FactSet collect(const std::string& key, const CollectionPlan& plan, std::span<const ledger::PromptId> prompts) {
+    auto collected = collect_preferences(work_, key, plan, prompts);
     if (collected.num_waiting > 0) throw WaitingForPeople{};
     return collected.facts;
   }

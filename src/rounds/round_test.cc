@@ -80,7 +80,7 @@ class RoundTest : public ::testing::Test {
 TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
   const auto recipe = small_recipe();
   const auto events = run(recipe, "home");
-  EXPECT_EQ(done_anew(events).size(), 13U);  // two start models and their scores, then ten stages
+  EXPECT_EQ(done_anew(events).size(), 14U);  // two start models and their scores, then eleven stages
   ledger::Ledger ledger(home("home") / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
   std::map<std::string, std::string> key_of_stage;
   for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run))

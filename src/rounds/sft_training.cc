@@ -8,21 +8,22 @@
 namespace drover::rounds {
 
 ModelSet train_sft_variants(Workspace& work, const std::string& stage, const std::string& label,
-                            const ModelRef& pretrained, const FactSet& cleaned) {
+                            const ModelRef& pretrained, const TrainingMix& mix) {
   const auto& section = work.recipe.sft;
   std::vector<chat::Dialog> dialogs;
   std::vector<ledger::TrainingRow> records;
-  for (const auto& decision : work.ledger.decisions_of(cleaned.stage)) {
-    if (!decision.is_kept) continue;
-    const auto generation = work.ledger.find(decision.generation);
+  for (const auto& entry : mix.entries) {
+    const auto generation = work.ledger.find(entry.generation);
     const auto prompt = work.ledger.find(generation->prompt);
     auto dialog = work.recipe.reject.keep_system_prompt ? prompt->dialog : without_steering(work.recipe, *prompt);
     dialog.messages.insert(dialog.messages.end(), generation->reply.begin(), generation->reply.end());
-    dialogs.push_back(std::move(dialog));
-    records.push_back({.stage = stage,
-                       .ordinal = static_cast<std::int64_t>(records.size()),
-                       .kind = "sft",
-                       .generations = {decision.generation}});
+    for (std::int64_t copy = 0; copy < entry.copies; ++copy) {
+      dialogs.push_back(dialog);
+      records.push_back({.stage = stage,
+                         .ordinal = static_cast<std::int64_t>(records.size()),
+                         .kind = "sft",
+                         .generations = {entry.generation}});
+    }
   }
   const auto format = work.format(*work.load(pretrained));
   return train_variants(work, stage, label, "sft", pretrained, records, section.train, key_text(section),

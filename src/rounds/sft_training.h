@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "rounds/curation.h"
 #include "rounds/workspace.h"
 
 namespace drover::rounds {
@@ -10,6 +11,6 @@ namespace drover::rounds {
 /// report, 4.1.3). System prompts that rejection sampling put in front are taken away again unless the recipe keeps
 /// them.
 ModelSet train_sft_variants(Workspace& work, const std::string& stage, const std::string& label,
-                            const ModelRef& pretrained, const FactSet& cleaned);
+                            const ModelRef& pretrained, const TrainingMix& mix);
 
 }  // namespace drover::rounds

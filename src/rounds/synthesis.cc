@@ -75,6 +75,8 @@ FactSet add_synthetic_dialogs(Workspace& work, const std::string& stage, std::in
                                              : written_by_command(work, stage, source, round, prompts);
     const auto file = chat::read_dialog_file(path);
     ledger::Ledger::Batch batch(work.ledger);
+    work.ledger.add(ledger::Source{.name = source.name, .licence = source.licence, .location = path.string(),
+                                   .hash = base::content_hash_of_file(path).hex()});
     for (const auto row : chosen_rows(file.dialogs.size(), source.rows, work.seed(stage, round))) {
       auto dialog = file.dialogs[row];
       const auto turn = chat::final_assistant_turn(dialog);
@@ -97,7 +99,8 @@ FactSet add_synthetic_dialogs(Workspace& work, const std::string& stage, std::in
                          .expected = {}});
       generation.stage = stage;
       generation.sample = static_cast<std::int64_t>(row);
-      generation.model = source.name;
+      generation.kind = ledger::GenerationKind::kSynthetic;
+      generation.origin = source.name;
       const auto id = work.ledger.add(generation);
       work.ledger.add(ledger::Decision{.generation = id,
                                        .stage = stage,

@@ -12,7 +12,7 @@ namespace drover::rounds {
 std::string hash_of_synthetic_files(const Workspace& work, std::int64_t round);
 
 /// Records the round's training dialogs from elsewhere: the recipe's [synthetic.NAME] files and commands. A dialog's
-/// final assistant turn becomes a generation of the model "NAME", what stands before it a prompt; under the rule
+/// final assistant turn becomes a synthetic generation, what stands before it a prompt; under the rule
 /// "synthetic" each is kept. Commands get the round's prompts as JSONL. Throws UserError for dialogs that cannot be
 /// read or end without an answer, and for commands that fail.
 FactSet add_synthetic_dialogs(Workspace& work, const std::string& stage, std::int64_t round,

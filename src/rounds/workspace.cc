@@ -67,7 +67,7 @@ ModelRef Workspace::keep(const std::shared_ptr<const model::Model>& model, const
     if (letter == ' ') letter = '-';
   }
   ModelRef ref{.name = fact.name,
-               .hash = model->hash(),
+               .hash = {},
                .folder = fmt::format("models/{}-{}", words, fact.stage.substr(0, 8)),
                .files = {}};
   const auto folder = home / ref.folder;
@@ -75,11 +75,15 @@ ModelRef Workspace::keep(const std::shared_ptr<const model::Model>& model, const
   std::filesystem::remove_all(folder);  // what a killed or damaged stage left
   model->save(folder);
   ref.files = hash_of_files(folder);
+  // Its name is that of the model that later stages load: a tokenizer out of a .gguf file is another one as
+  // tokenizer.json, and hashes differ.
+  const auto kept = model::Model::load(folder, {.compute_type = compute_type()});
+  ref.hash = kept->hash();
   auto complete = fact;
   complete.hash = ref.hash;
   complete.folder = ref.folder;
   ledger.add(complete);
-  remember({.hash = ref.hash, .type = model->compute_type(), .model = model});
+  remember({.hash = ref.hash, .type = compute_type(), .model = kept});
   return ref;
 }
 

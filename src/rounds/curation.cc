@@ -1,0 +1,270 @@
+#include "rounds/curation.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "curate/cleaning.h"
+#include "curate/decontamination.h"
+#include "curate/dialog_vectors.h"
+#include "curate/difficulty.h"
+#include "curate/judging.h"
+#include "curate/mix.h"
+#include "curate/mix_table.h"
+#include "curate/near_duplicates.h"
+#include "curate/quality.h"
+#include "evaluate/recorded_replies.h"
+#include "generate/scorer.h"
+#include "model/encoder.h"
+#include "model/model_path.h"
+#include "rounds/steering.h"
+
+namespace drover::rounds {
+namespace {
+
+/// A reply on its way through curation.
+struct Candidate {
+  ledger::GenerationId generation;
+  curate::Row row;
+  std::string fault;
+};
+
+class Curation {
+ public:
+  Curation(Workspace& work, const std::string& stage, const CurationPlan& plan)
+      : work_(work), section_(work.recipe.curate), stage_(stage), plan_(plan) {
+    for (const auto& set : plan.candidates) {
+      for (const auto& decision : work.ledger.decisions_of(set.stage)) {
+        if (decision.is_kept) candidates_.push_back(candidate(decision.generation, set.stage));
+      }
+    }
+  }
+
+  void clean() {
+    std::vector<chat::Dialog> dialogs;
+    std::vector<std::string> faults;
+    for (const auto& each : candidates_) {
+      dialogs.push_back(each.row.dialog);
+      faults.push_back(each.fault);
+    }
+    const auto before = dialogs;
+    curate::CleaningOptions options;
+    options.max_emojis = section_.max_emojis;
+    options.max_exclamation_marks = section_.max_exclamation_marks;
+    options.drop_malformed = section_.drop_malformed;
+    options.drop_duplicates = section_.drop_duplicates;
+    options.openings.apology_share = section_.apology_share;
+    options.openings.seed = work_.seed(stage_);
+    const auto cleaned = curate::clean(dialogs, faults, options);
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      if (dialogs[i] == before[i]) continue;
+      candidates_[i].generation = rewritten(candidates_[i], dialogs[i], cleaned.decisions[i].reason);
+      candidates_[i].row.dialog = std::move(dialogs[i]);
+    }
+    keep(cleaned.decisions);
+  }
+
+  void decontaminate(const PromptPool& pool) {
+    std::vector<curate::HeldOutPrompt> held_out;
+    for (const auto& [capability, suite] : pool.suites()) {
+      std::int64_t number = 0;
+      for (const auto& prompt : suite.prompts) held_out.push_back({suite.name, ++number, asked_in(prompt)});
+    }
+    const curate::Decontaminator decontaminator(held_out, {.window_words = section_.leak_window_words});
+    std::vector<chat::Dialog> dialogs;
+    for (const auto& each : candidates_) dialogs.push_back(each.row.dialog);
+    keep(curate::decontaminate(dialogs, decontaminator));
+  }
+
+  void keep_high_quality() {
+    if (section_.reward_share >= 1) return;
+    score_the_unscored();
+    ask_the_judge();
+    keep(curate::high_quality(rows(), {.reward_share = section_.reward_share, .use_judge = judge_answered_}));
+  }
+
+  void drop_near_duplicates() {
+    if (section_.encoder.empty() || candidates_.empty()) return;
+    const auto encoder = model::Encoder::load(work_.recipe.model_path(section_.encoder));
+    std::vector<chat::Dialog> dialogs;
+    for (const auto& each : candidates_) dialogs.push_back(each.row.dialog);
+    base::ThreadPool pool(1);
+    const auto found = curate::find_near_duplicates(
+        curate::embed_dialogs(dialogs, *encoder, work_.on_progress), curate::worth_of(rows()),
+        {.threshold = section_.duplicate_threshold,
+         .against = section_.against == "kept" ? curate::Against::kKept : curate::Against::kAllEarlier,
+         .seed = work_.seed(stage_)},
+        pool);
+    keep(found.decisions);
+  }
+
+  TrainingMix mix() {
+    curate::MixOptions options;
+    options.shares = section_.shares;
+    options.epochs = section_.epochs;
+    options.rows = section_.rows;
+    options.max_epochs = section_.max_epochs;
+    options.seed = work_.seed(stage_);
+    if (options.shares.empty() && options.epochs.empty())
+      for (const auto& each : candidates_) options.epochs[each.row.capability] = 1;
+    TrainingMix mix{.stage = stage_, .entries = {}, .content = {}};
+    if (candidates_.empty()) return mix;
+    const auto all = rows();
+    const auto mixed = curate::mix_rows(all, options);
+    base::FieldHasher content;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      const auto copies = mixed.copies[i];
+      decide(i, copies > 0, mixed.decisions[i].rule, mixed.decisions[i].reason);
+      if (copies == 0) continue;
+      mix.entries.push_back({candidates_[i].generation, copies});
+      content.add(candidates_[i].generation.value()).add(copies).add(text_of(candidates_[i].row.dialog));
+    }
+    mix.content = content.finish().hex();
+    const auto& tokenizer = work_.load(plan_.reward_model)->tokenizer();
+    mix.table = curate::json_of(curate::sft_table(all, mixed.copies, [&](std::string_view text) {
+      return static_cast<std::int64_t>(tokenizer.encode(text).size());
+    }));
+    return mix;
+  }
+
+ private:
+  Candidate candidate(ledger::GenerationId id, const std::string& from_stage) const {
+    const auto generation = *work_.ledger.find(id);
+    const auto prompt = *work_.ledger.find(generation.prompt);
+    Candidate made{.generation = id, .row = {}, .fault = generation.fault};
+    made.row.dialog = work_.recipe.reject.keep_system_prompt ? prompt.dialog : without_steering(work_.recipe, prompt);
+    made.row.dialog.messages.insert(made.row.dialog.messages.end(), generation.reply.begin(), generation.reply.end());
+    made.row.capability = capability_of(prompt);
+    made.row.source = prompt.source;
+    for (const auto& score : work_.ledger.scores_of(id)) {
+      if (score.stage == from_stage) made.row.reward = score.value;
+    }
+    return made;
+  }
+
+  // What users say in a held-out prompt.
+  static std::string asked_in(const ledger::Prompt& prompt) {
+    std::string text;
+    for (const auto& message : prompt.dialog.messages) {
+      if (message.sender != chat::Sender::kUser) continue;
+      if (!text.empty()) text.push_back('\n');
+      text += message.content;
+    }
+    return text;
+  }
+
+  static std::string text_of(const chat::Dialog& dialog) { return evaluate::text_of(dialog.messages); }
+
+  ledger::GenerationId rewritten(const Candidate& before, const chat::Dialog& dialog, const std::string& reason) {
+    const auto original = *work_.ledger.find(before.generation);
+    ledger::Generation generation;
+    generation.prompt = original.prompt;
+    generation.stage = stage_;
+    generation.sample = original.sample;
+    generation.model = original.model;
+    generation.reply.assign(dialog.messages.end() - static_cast<std::ptrdiff_t>(original.reply.size()),
+                            dialog.messages.end());
+    generation.kind = ledger::GenerationKind::kEdited;
+    generation.origin = "cleaning";
+    generation.edited_from = before.generation;
+    const auto id = work_.ledger.add(generation);
+    work_.ledger.add(ledger::Decision{
+        .generation = before.generation, .stage = stage_, .rule = "rewritten", .is_kept = false, .reason = reason});
+    return id;
+  }
+
+  std::vector<curate::Row> rows() const {
+    std::vector<curate::Row> all;
+    for (const auto& each : candidates_) all.push_back(each.row);
+    return all;
+  }
+
+  void score_the_unscored() {
+    if (section_.reward_share <= 0) return;
+    const auto model = work_.load(plan_.reward_model);
+    generate::Scorer scorer(model, work_.format(*model));
+    for (auto& each : candidates_) {
+      if (each.row.reward) continue;
+      const auto generation = *work_.ledger.find(each.generation);
+      auto prompt = each.row.dialog;
+      prompt.messages.resize(prompt.messages.size() - generation.reply.size());
+      const std::vector<chat::Message> replies[] = {generation.reply};
+      each.row.reward = scorer.rewards(prompt, replies).at(0);
+      work_.ledger.add(ledger::Score{.generation = each.generation,
+                                     .stage = stage_,
+                                     .scorer = plan_.reward_model.hash,
+                                     .value = *each.row.reward});
+    }
+  }
+
+  void ask_the_judge() {
+    RunJudge judge(work_, plan_.judge, work_.seed(stage_));
+    if (judge.get() == nullptr) return;
+    std::vector<curate::Row> judged = rows();
+    judge_answered_ = curate::judge_quality(judged, *judge.get()) > 0;
+    curate::judge_difficulty(judged, *judge.get());
+    for (std::size_t i = 0; i < judged.size(); ++i) candidates_[i].row = std::move(judged[i]);
+  }
+
+  void decide(std::size_t index, bool is_kept, const std::string& rule, const std::string& reason) {
+    work_.ledger.add(ledger::Decision{.generation = candidates_[index].generation,
+                                      .stage = stage_,
+                                      .rule = rule,
+                                      .is_kept = is_kept,
+                                      .reason = reason});
+  }
+
+  // Records what goes, and forgets it.
+  void keep(std::span<const curate::Decision> decisions) {
+    std::vector<Candidate> kept;
+    for (const auto& decision : decisions) {
+      if (decision.kept) {
+        kept.push_back(std::move(candidates_[decision.index]));
+      } else {
+        decide(decision.index, false, decision.rule, decision.reason);
+      }
+    }
+    candidates_ = std::move(kept);
+  }
+
+  Workspace& work_;
+  const CurateSection& section_;
+  std::string stage_;
+  const CurationPlan& plan_;
+  std::vector<Candidate> candidates_;
+  bool judge_answered_ = false;
+};
+
+}  // namespace
+
+std::string TrainingMix::hash() const { return content.empty() ? "empty" : content; }
+
+chat::Json TrainingMix::to_json() const {
+  auto list = chat::Json::array();
+  for (const auto& entry : entries) list.push_back({entry.generation.value(), entry.copies});
+  return {{"stage", stage}, {"content", content}, {"entries", std::move(list)}, {"table", table}};
+}
+
+TrainingMix TrainingMix::from_json(const chat::Json& json) {
+  TrainingMix mix{.stage = json.at("stage"), .entries = {}, .content = json.at("content"), .table = json.at("table")};
+  for (const auto& entry : json.at("entries"))
+    mix.entries.push_back({ledger::GenerationId(entry.at(0).get<std::int64_t>()), entry.at(1).get<std::int64_t>()});
+  return mix;
+}
+
+TrainingMix curate_replies(Workspace& work, const std::string& stage, const CurationPlan& plan, const PromptPool& pool) {
+  Curation curation(work, stage, plan);
+  ledger::Ledger::Batch batch(work.ledger);
+  curation.clean();
+  curation.decontaminate(pool);
+  curation.keep_high_quality();
+  curation.drop_near_duplicates();
+  auto mix = curation.mix();
+  batch.commit();
+  return mix;
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,115 @@
+#include "rounds/imported_preferences.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "base/random_stream.h"
+#include "chat/dialog_file.h"
+#include "evaluate/recorded_replies.h"
+
+namespace drover::rounds {
+namespace {
+
+// The rows of a round: the next `rows` of one shuffled list, or all of them in the first round.
+std::vector<std::size_t> rows_of_round(std::size_t count, const PreferenceSource& source, std::int64_t round,
+                                       std::uint64_t seed) {
+  std::vector<std::size_t> rows(count);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  if (source.rows == 0) return round == source.from_round ? rows : std::vector<std::size_t>();
+  base::RandomStream(seed, "imported preferences " + source.name).shuffle(std::span<std::size_t>(rows));
+  const auto begin = std::min(count, static_cast<std::size_t>((round - source.from_round) * source.rows));
+  const auto end = std::min(count, begin + static_cast<std::size_t>(source.rows));
+  std::vector<std::size_t> chosen(rows.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  rows.begin() + static_cast<std::ptrdiff_t>(end));
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
+/// Writes rows of one source.
+class Import {
+ public:
+  Import(Workspace& work, const std::string& stage, const PreferenceSource& source)
+      : work_(work), stage_(stage), source_(source) {}
+
+  ledger::ComparisonId add(const chat::PreferenceRow& row, std::int64_t line) {
+    const auto prompt = work_.ledger.add(
+        ledger::Prompt{.dialog = row.prompt,
+                       .source = source_.name,
+                       .licence = source_.licence,
+                       .tags = {source_.capability.empty() ? source_.name : source_.capability},
+                       .difficulty = {},
+                       .checker = {},
+                       .expected = {}});
+    std::vector<ledger::GenerationId> replies;
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, row.responses.size()); ++i)
+      replies.push_back(add_reply(prompt, row.responses[i], static_cast<std::int64_t>(i)));
+    ledger::Comparison comparison;
+    comparison.prompt = prompt;
+    comparison.stage = stage_;
+    comparison.annotator = source_.name;
+    comparison.reason = fmt::format("line {}", line);
+    comparison.unit = row.prompt.messages.size() > 1 ? ledger::ComparisonUnit::kTurn : ledger::ComparisonUnit::kMessage;
+    const bool is_edited = replies.size() == 3;
+    if (is_edited) comparison.edited = replies[0];
+    comparison.preferred = replies[is_edited ? 1 : 0];
+    comparison.other = replies.back();
+    const auto stated = row.levels.empty() ? chat::PreferenceLevel::kNone : row.levels.back();
+    comparison.level = stated == chat::PreferenceLevel::kNone ? *chat::preference_level_of(source_.level) : stated;
+    return work_.ledger.add(comparison);
+  }
+
+ private:
+  ledger::GenerationId add_reply(ledger::PromptId prompt, const std::vector<chat::Message>& reply, std::int64_t sample) {
+    ledger::Generation generation;
+    generation.prompt = prompt;
+    generation.stage = stage_;
+    generation.sample = sample;
+    generation.reply = reply;
+    generation.kind = ledger::GenerationKind::kImported;
+    generation.origin = source_.name;
+    return work_.ledger.add(generation);
+  }
+
+  Workspace& work_;
+  const std::string& stage_;
+  const PreferenceSource& source_;
+};
+
+}  // namespace
+
+std::string hash_of_preference_files(const Workspace& work, std::int64_t round) {
+  base::FieldHasher hasher;
+  for (const auto& source : work.recipe.preferences) {
+    if (round >= source.from_round)
+      hasher.add(source.name).add(base::content_hash_of_file(work.recipe.resolve(source.file)));
+  }
+  return hasher.finish().hex();
+}
+
+FactSet import_preferences(Workspace& work, const std::string& stage, std::int64_t round) {
+  FactSet facts{.stage = stage, .count = 0, .content = {}};
+  base::FieldHasher content;
+  for (const auto& source : work.recipe.preferences) {
+    if (round < source.from_round) continue;
+    const auto path = work.recipe.resolve(source.file);
+    const auto file = chat::read_preference_file(path);
+    ledger::Ledger::Batch batch(work.ledger);
+    work.ledger.add(ledger::Source{.name = source.name,
+                                   .licence = source.licence,
+                                   .location = path.string(),
+                                   .hash = base::content_hash_of_file(path).hex()});
+    Import import(work, stage, source);
+    for (const auto row : rows_of_round(file.rows.size(), source, round, work.recipe.seed)) {
+      content.add(import.add(file.rows[row], file.lines[row]).value());
+      ++facts.count;
+    }
+    batch.commit();
+  }
+  facts.content = content.finish().hex();
+  return facts;
+}
+
+}  // namespace drover::rounds

@@ -1,0 +1,90 @@
+#include "rounds/judge_stage.h"
+
+#include <algorithm>
+
+#include "base/content_hash.h"
+#include "base/error.h"
+#include "base/shipped_data.h"
+#include "judge/answer_forms.h"
+#include "judge/calibration.h"
+#include "judge/labelled_pairs.h"
+
+namespace drover::rounds {
+namespace {
+
+std::filesystem::path file_of_set(const Recipe& recipe, const std::string& set) {
+  if (set != "pandalm" && set != "llmbar") return recipe.resolve(set);
+  const auto shipped = base::shipped_data("judge/" + set + ".jsonl");
+  if (!shipped) {
+    throw base::UserError("{}: the pairs of {} that ship with drover are not beside the program; name a file in "
+                          "\"calibrate_on\" of [judge].",
+                          recipe.file.string(), set);
+  }
+  return *shipped;
+}
+
+judge::Judge make_judge(Workspace& work, const ModelRef& model, const judge::JudgeOptions& options,
+                        std::vector<std::unique_ptr<generate::Generator>>& generators) {
+  auto* generator = work.responder(model, generators).generator;
+  return judge::Judge(*generator, judge::answer_forms(work.load(model)->tokenizer()), options);
+}
+
+}  // namespace
+
+std::string JudgeReport::hash() const {
+  return base::content_hash(to_json().dump(-1, ' ', false, chat::Json::error_handler_t::replace)).hex();
+}
+
+chat::Json JudgeReport::to_json() const {
+  return {{"model", {{"name", model.name}, {"hash", model.hash}, {"folder", model.folder}, {"files", model.files}}},
+          {"is_above_chance", is_above_chance},
+          {"is_used", is_used},
+          {"calibrations", calibrations}};
+}
+
+JudgeReport JudgeReport::from_json(const chat::Json& json) {
+  const auto& model = json.at("model");
+  return {.model = {.name = model.at("name"), .hash = model.at("hash"), .folder = model.at("folder"), .files = model.at("files")},
+          .is_above_chance = json.at("is_above_chance"),
+          .is_used = json.at("is_used"),
+          .calibrations = json.at("calibrations")};
+}
+
+JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const ModelRef& model) {
+  const auto& section = work.recipe.judge;
+  JudgeReport report{.model = model};
+  judge::Calibration all;
+  for (const auto& set : section.calibrate_on) {
+    auto pairs = judge::read_labelled_pairs(file_of_set(work.recipe, set));
+    if (section.pairs > 0) pairs = judge::spread_sample(pairs, section.pairs);
+    std::vector<std::unique_ptr<generate::Generator>> generators;
+    auto judge = make_judge(work, model, {.give_up_after = 0, .seed = work.seed(stage)}, generators);
+    judge.on_progress = work.on_progress;
+    const auto found = judge::calibrate(judge, pairs);
+    all.right += found.right;
+    all.wrong += found.wrong;
+    auto json = found.to_json();
+    json["set"] = set;
+    report.calibrations.push_back(std::move(json));
+    const auto interval = found.accuracy_interval();
+    work.ledger.add(ledger::Metric{.stage = stage,
+                                   .name = "judge accuracy",
+                                   .subject = set,
+                                   .step = 0,
+                                   .value = found.accuracy(),
+                                   .low = interval.low,
+                                   .high = interval.high,
+                                   .count = found.pairs});
+  }
+  report.is_above_chance = all.right + all.wrong > 0 && all.is_above_chance();
+  report.is_used = report.is_above_chance || section.force;
+  return report;
+}
+
+RunJudge::RunJudge(Workspace& work, const JudgeReport& report, std::uint64_t seed) {
+  if (report.model.hash.empty() || !report.is_used) return;
+  judge_.emplace(make_judge(work, report.model, {.seed = seed}, generators_));
+  judge_->on_progress = work.on_progress;
+}
+
+}  // namespace drover::rounds
