@@ -7,6 +7,7 @@ namespace drover::cli {
 /// One function a command, each in the file that is named after it.
 void add_average_command(const Commands& commands);
 void add_chat_command(const Commands& commands);
+void add_check_command(const Commands& commands);
 void add_convert_command(const Commands& commands);
 void add_doctor_command(const Commands& commands);
 void add_gap_command(const Commands& commands);

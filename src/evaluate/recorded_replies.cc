@@ -100,15 +100,6 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
   return replies;
 }
 
-std::string text_of(std::span<const chat::Message> reply) {
-  std::string text;
-  for (const auto& message : reply) {
-    if (!text.empty()) text.push_back('\n');
-    text += message.content;
-  }
-  return text;
-}
-
 bool is_cut(const ledger::Generation& generation) {
   return generation.reply.empty() || generation.reply.back().ending == chat::Ending::kCut;
 }

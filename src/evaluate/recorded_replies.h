@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "generate/generator.h"
 #include "ledger/ledger.h"
+#include "verify/checker.h"
 
 namespace drover::evaluate {
 
@@ -35,8 +36,7 @@ std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder&
                                                                 const ReplyPlan& plan, ledger::Ledger& ledger,
                                                                 const base::OnProgress& on_progress = {});
 
-/// The text of a reply: the contents of its messages, one below the other.
-std::string text_of(std::span<const chat::Message> reply);
+using verify::text_of;
 
 /// Whether the reply was cut by the length limit, or holds nothing at all.
 bool is_cut(const ledger::Generation& generation);

@@ -20,7 +20,7 @@ SuiteScore score_on(const Suite& suite, const Responder& responder, const ReplyP
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     const auto& prompt = suite.prompts[i];
     const auto reply = ledger.find(replies[i].at(0));
-    const auto verdict = verify::make_checker(prompt.checker)->check(text_of(reply->reply), prompt.expected);
+    const auto verdict = verify::make_checker(prompt.checker)->check_messages(reply->reply, prompt.expected);
     const bool is_right = verdict.is_right() && !is_cut(*reply);
     ledger.add(ledger::CheckedAnswer{.generation = replies[i][0],
                                      .stage = plan.stage,

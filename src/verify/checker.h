@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "chat/dialog.h"
 #include "verify/verdict.h"
 
 namespace drover::verify {
@@ -14,12 +16,18 @@ class Checker {
  public:
   virtual ~Checker() = default;
 
-  /// "exact", "numeric", "choice": what prompts name.
+  /// "exact", "numeric", "choice", "ifeval", "bfcl": what prompts name.
   virtual std::string_view name() const = 0;
 
   /// Never throws on odd replies. Throws UserError when `expected` itself is no answer of this kind.
   virtual Verdict check(std::string_view reply, std::string_view expected) const = 0;
+
+  /// The same for a reply as messages. Checkers of calls take the calls that the messages hold; the others read the text.
+  virtual Verdict check_messages(std::span<const chat::Message> reply, std::string_view expected) const;
 };
+
+/// The text of a reply: the contents of its messages, one below the other.
+std::string text_of(std::span<const chat::Message> reply);
 
 std::vector<std::string_view> checker_names();
 

@@ -54,7 +54,12 @@ INSTANTIATE_TEST_SUITE_P(
                       NumberCase{"\\boxed{-\\dfrac{1}{2}}", -0.5}, NumberCase{"about 3/4 of them", 0.75},
                       NumberCase{"1,234,567", 1234567}, NumberCase{"1,2,3", 3}, NumberCase{"12,34", 34},
                       NumberCase{"50%", 50}, NumberCase{"#### $18", 18}, NumberCase{"6.02e23", 6.02e23},
-                      NumberCase{"x-5", 5}, NumberCase{"In the end, 5.", 5}, NumberCase{".5", 0.5}));
+                      NumberCase{"x-5", 5}, NumberCase{"In the end, 5.", 5}, NumberCase{".5", 0.5},
+                      NumberCase{"The answer is 12 apples for 3 days.", 12}, NumberCase{"The answer is 3 + 4, that is 7", 7},
+                      NumberCase{"about 2 1/2 cups", 2.5}, NumberCase{"\\boxed{2\\frac{3}{4}}", 2.75}, NumberCase{"-1 1/4", -1.25},
+                      NumberCase{"from 7 3/2", 1.5}, NumberCase{"\u22125 degrees", -5}, NumberCase{"\\boxed{1{,}234}", 1234},
+                      NumberCase{"\\boxed{3 \\times 10^{5}}", 3e5}, NumberCase{"6.5 x 10^-3 m", 6.5e-3}, NumberCase{"\\boxed{12\\%}", 12},
+                      NumberCase{"It weighs 5 kg", 5}, NumberCase{"the answer is **72**.", 72}, NumberCase{"\\boxed{\\$1{,}080}", 1080}));
 
 TEST(NumericChecker, SaysWhenThereIsNoAnswerAtAll) {
   EXPECT_EQ(outcome("numeric", "", "7"), Outcome::kNoAnswer);
@@ -104,7 +109,7 @@ TEST(Checker, NamesWhatThereIs) {
     make_checker("numerical");
     FAIL();
   } catch (const base::UserError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("exact, numeric, choice"));
+    EXPECT_THAT(error.what(), HasSubstr("exact, numeric, choice, ifeval, bfcl"));
   }
   for (const auto name : checker_names()) EXPECT_EQ(make_checker(name)->name(), name);
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "base/error.h"
 
 namespace drover::verify {
@@ -54,6 +57,37 @@ std::string normalised_answer(std::string_view text) {
     begin = end + 1;
   }
   return out;
+}
+
+double answer_f1(std::string_view reply, std::string_view expected) {
+  const auto counts_of = [](const std::string& words, std::size_t& total) {
+    std::map<std::string_view, std::size_t> counts;
+    for (std::size_t begin = 0; begin < words.size();) {
+      const auto end = std::min(words.find(' ', begin), words.size());
+      ++counts[std::string_view(words).substr(begin, end - begin)];
+      ++total;
+      begin = end + 1;
+    }
+    return counts;
+  };
+  const auto given = normalised_answer(reply);
+  std::size_t num_given = 0;
+  const auto given_counts = counts_of(given, num_given);
+  double best = 0;
+  for (std::size_t begin = 0; begin <= expected.size();) {
+    const auto end = std::min(expected.find('\n', begin), expected.size());
+    const auto wanted = normalised_answer(expected.substr(begin, end - begin));
+    begin = end + 1;
+    std::size_t num_wanted = 0;
+    std::size_t num_shared = 0;
+    for (const auto& [word, count] : counts_of(wanted, num_wanted)) {
+      if (const auto found = given_counts.find(word); found != given_counts.end()) num_shared += std::min(count, found->second);
+    }
+    if (num_shared == 0) continue;
+    // 2 precision recall / (precision + recall), with the shared count cancelled.
+    best = std::max(best, 2.0 * static_cast<double>(num_shared) / static_cast<double>(num_given + num_wanted));
+  }
+  return best;
 }
 
 std::shared_ptr<const Checker> make_exact_checker() { return std::make_shared<ExactChecker>(); }

@@ -22,6 +22,31 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+/// The text with the spellings of one thing made one: signs, LaTeX's spaces and separators, products with powers of ten.
+std::string plain_spelling(std::string_view text) {
+  struct Spelling {
+    std::string_view written, plain;
+  };
+  constexpr Spelling kSpellings[] = {{"\u2212", "-"}, {"{,}", ","}, {"\\!", ""}, {"\\,", ""}, {"\\$", "$"}, {"\\times", "*"}, {"\\cdot", "*"}, {"\u00d7", "*"},
+                                     {"\u20ac", "$"}, {"\u00a3", "$"}};
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    bool is_replaced = false;
+    if (text[at] == '\\' || text[at] == '{' || static_cast<unsigned char>(text[at]) >= 128) {
+      for (const auto& [written, plain] : kSpellings) {
+        if (!text.substr(at).starts_with(written)) continue;
+        out += plain;
+        at += written.size();
+        is_replaced = true;
+        break;
+      }
+    }
+    if (!is_replaced) out.push_back(text[at++]);
+  }
+  return out;
+}
+
 /// Reads the longest number at the front of `text`; empty when there is none. `length` is what it takes.
 std::optional<double> number_at_front(std::string_view text, std::size_t& length) {
   std::string plain;
@@ -67,10 +92,70 @@ std::optional<double> number_at_front(std::string_view text, std::size_t& length
   return value;
 }
 
-/// "3/4" or "3" at the front.
+/// " * 10^5", " x 10^{-3}" at the front: the exponent, and what it takes.
+std::optional<int> power_of_ten(std::string_view text, std::size_t& length) {
+  std::size_t at = 0;
+  const auto skip_blank = [&] { while (at < text.size() && text[at] == ' ') ++at; };
+  skip_blank();
+  if (at >= text.size() || (text[at] != '*' && text[at] != 'x')) return std::nullopt;
+  ++at;
+  skip_blank();
+  if (!text.substr(at).starts_with("10^")) return std::nullopt;
+  at += 3;
+  const bool in_braces = at < text.size() && text[at] == '{';
+  at += in_braces ? 1 : 0;
+  const bool is_negative = at < text.size() && text[at] == '-';
+  at += is_negative ? 1 : 0;
+  int exponent = 0;
+  const auto begin = at;
+  for (; at < text.size() && is_digit(text[at]) && at - begin < 4; ++at) exponent = exponent * 10 + (text[at] - '0');
+  if (at == begin || (in_braces && (at >= text.size() || text[at] != '}'))) return std::nullopt;
+  length = at + (in_braces ? 1 : 0);
+  return is_negative ? -exponent : exponent;
+}
+
+/// " 3/4" or "\frac{3}{4}" behind a whole number, as in "2 3/4": a proper fraction, and what it takes.
+std::optional<double> rest_of_mixed_number(std::string_view text, std::size_t& length) {
+  for (const std::string_view opening : {"\\frac{", "\\dfrac{", "\\tfrac{", " "}) {
+    if (!text.starts_with(opening)) continue;
+    std::size_t at = opening.size();
+    const auto whole = [&]() -> std::optional<double> {
+      double value = 0;
+      const auto begin = at;
+      for (; at < text.size() && is_digit(text[at]) && at - begin < 9; ++at) value = value * 10 + (text[at] - '0');
+      return at == begin ? std::nullopt : std::optional(value);
+    };
+    const auto above = whole();
+    const std::string_view middle = opening == " " ? "/" : "}{";
+    if (!above || !text.substr(at).starts_with(middle)) return std::nullopt;
+    at += middle.size();
+    const auto below = whole();
+    if (!below || *below <= *above || (at < text.size() && is_digit(text[at]))) return std::nullopt;
+    if (opening != " " && (at >= text.size() || text[at++] != '}')) return std::nullopt;
+    length = at;
+    return *above / *below;
+  }
+  return std::nullopt;
+}
+
+/// "3/4", "3", "2 3/4" or "3 * 10^5" at the front.
 std::optional<double> fraction_at_front(std::string_view text, std::size_t& length) {
   const auto value = number_at_front(text, length);
   if (!value) return std::nullopt;
+  std::size_t rest_length = 0;
+  if (const auto exponent = power_of_ten(text.substr(length), rest_length)) {
+    const double scaled = *value * std::pow(10.0, *exponent);
+    if (std::isfinite(scaled)) {
+      length += rest_length;
+      return scaled;
+    }
+  }
+  if (text.substr(0, length).find_first_of(".eE") == std::string_view::npos) {
+    if (const auto part = rest_of_mixed_number(text.substr(length), rest_length)) {
+      length += rest_length;
+      return text.starts_with('-') ? *value - *part : *value + *part;
+    }
+  }
   std::size_t below_length = 0;
   if (length + 1 < text.size() && text[length] == '/' && is_digit(text[length + 1])) {
     const auto below = number_at_front(text.substr(length + 1), below_length);
@@ -90,6 +175,8 @@ std::optional<double> latex_fraction(std::string_view text) {
     text.remove_prefix(1);
   }
   if (text.starts_with("\\dfrac{"))
+    text.remove_prefix(7);
+  else if (text.starts_with("\\tfrac{"))
     text.remove_prefix(7);
   else if (text.starts_with("\\frac{"))
     text.remove_prefix(6);
@@ -153,6 +240,23 @@ std::optional<std::string_view> after_answer_word(std::string_view text) {
   return rest.substr(0, std::min({rest.find('\n'), rest.find(". "), rest.size()}));  // the rest of the sentence
 }
 
+// The number in what follows "answer is": the first, unless it begins a calculation, "3 + 4 = 7".
+std::optional<WrittenNumber> number_of_statement(std::string_view text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool can_begin = is_digit(text[at]) || ((text[at] == '-' || text[at] == '.') && (at == 0 || !ends_operand(text[at - 1])));
+    std::size_t length = 0;
+    const auto value = can_begin ? fraction_at_front(text.substr(at), length) : std::nullopt;
+    if (!value) continue;
+    auto behind = at + length;
+    while (behind < text.size() && is_space(text[behind])) ++behind;
+    const bool goes_on = text.substr(at + length).find('=') != std::string_view::npos ||
+                         (behind < text.size() && std::string_view("+-*/").find(text[behind]) != std::string_view::npos);
+    if (goes_on) break;
+    return WrittenNumber{*value, std::string(text.substr(at, length))};
+  }
+  return last_number(text);
+}
+
 class NumericChecker final : public Checker {
  public:
   explicit NumericChecker(double tolerance) : tolerance_(tolerance) {}
@@ -175,8 +279,9 @@ class NumericChecker final : public Checker {
 
 }  // namespace
 
-std::optional<WrittenNumber> parse_number(std::string_view text) {
-  text = trimmed(text);
+std::optional<WrittenNumber> parse_number(std::string_view given) {
+  const auto plain = plain_spelling(given);
+  std::string_view text = trimmed(plain);
   const std::string spelling(text);
   if (const auto fraction = latex_fraction(text)) return WrittenNumber{*fraction, spelling};
   if (text.starts_with('$')) text.remove_prefix(1);
@@ -192,7 +297,9 @@ std::optional<WrittenNumber> parse_number(std::string_view text) {
   return WrittenNumber{*value, spelling};
 }
 
-std::optional<WrittenNumber> answer_number(std::string_view reply) {
+std::optional<WrittenNumber> answer_number(std::string_view given) {
+  const auto plain = plain_spelling(given);
+  const std::string_view reply = plain;
   if (const auto mark = reply.rfind("####"); mark != std::string_view::npos) {
     const auto rest = reply.substr(mark + 4);
     const auto line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
@@ -204,7 +311,7 @@ std::optional<WrittenNumber> answer_number(std::string_view reply) {
     if (const auto number = last_number(*boxed)) return number;
   }
   if (const auto answer = after_answer_word(reply)) {
-    if (const auto number = last_number(*answer)) return number;
+    if (const auto number = number_of_statement(*answer)) return number;
   }
   return last_number(reply);
 }

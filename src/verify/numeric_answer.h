@@ -15,13 +15,14 @@ struct WrittenNumber {
   std::string spelling;
 };
 
-/// Reads a text that is one number and nothing else: sign, thousands separators ("1,234"), decimals, exponent, a
-/// fraction ("3/4",
-/// "\frac{3}{4}"), a currency sign before or a per cent sign after it (which do not change the value).
+/// Reads a text that is one number and nothing else: sign (also U+2212), thousands separators ("1,234", "1{,}234"), decimals, exponent ("6e23",
+/// "6 x 10^23", "6 \times 10^{23}"), a fraction ("3/4", "\frac{3}{4}"), a mixed number ("2 3/4"), a currency sign before or a per cent sign after
+/// it (which do not change the value).
 std::optional<WrittenNumber> parse_number(std::string_view text);
 
 /// The number that a reply gives as its answer: after "####" (GSM8K) when that is there, else in the last \boxed{...},
-/// else the last in the sentence after the last "answer is" or "answer:", else the last number of all.
+/// else the first in the sentence after the last "answer is" or "answer:" (the last one there when the sentence calculates), else the last number
+/// of all. Units and words around it do not count.
 std::optional<WrittenNumber> answer_number(std::string_view reply);
 
 /// The reply's number must equal the expected one within `tolerance`, relative to the expected one where that is

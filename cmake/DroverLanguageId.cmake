@@ -1,0 +1,13 @@
+# fastText, for text/language_id.cc alone: a definition on the whole room would change the precompiled header of all that use it.
+find_library(DROVER_FASTTEXT_LIBRARY fasttext)
+find_path(DROVER_FASTTEXT_FOLDER fasttext.h PATH_SUFFIXES fasttext)
+mark_as_advanced(DROVER_FASTTEXT_LIBRARY DROVER_FASTTEXT_FOLDER)
+# drover_language_id(ROOM FILE)
+function(drover_language_id room file)
+  if(DROVER_FASTTEXT_LIBRARY AND DROVER_FASTTEXT_FOLDER)
+    set_source_files_properties(${file} PROPERTIES COMPILE_DEFINITIONS DROVER_HAS_FASTTEXT COMPILE_OPTIONS "-isystem;${DROVER_FASTTEXT_FOLDER}")
+    target_link_libraries(drover_${room} PRIVATE "${DROVER_FASTTEXT_LIBRARY}")
+  elseif(NOT DROVER_LIBTORCH_ROOMS_ONLY)
+    message(FATAL_ERROR "fasttext was not found. Run scripts/setup, or install libfasttext-dev.")
+  endif()
+endfunction()
