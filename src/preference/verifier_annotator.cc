@@ -41,7 +41,7 @@ class VerifierAnnotator final : public Annotator {
       reason = "the reply was cut";
       return Grade::kNone;
     }
-    const auto verdict = verify::make_checker(prompt.checker)->check(evaluate::text_of(reply.reply), prompt.expected);
+    const auto verdict = verify::make_checker(prompt.checker)->check_messages(reply.reply, prompt.expected);
     reason = verdict.reason;
     switch (verdict.outcome) {
       case verify::Outcome::kRight:
