@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "evaluate/recorded_replies.h"
 #include "rounds/arithmetic_prompts.h"
+#include "verify/constraint_prompts.h"
 
 namespace drover::rounds {
 namespace {
@@ -25,6 +26,20 @@ void put_capability_first(std::vector<std::string>& tags, const std::string& cap
   tags.insert(tags.begin(), first);
 }
 
+// Their number makes a prompt complex: each behind the first tag counts (preference::complexity_of).
+void put_constraints_on(std::vector<ledger::Prompt>& prompts, int most, std::uint64_t seed) {
+  std::int64_t index = 0;
+  for (auto& prompt : prompts) {
+    ++index;
+    if (!prompt.checker.empty()) continue;
+    auto made = verify::constrain(prompt.dialog.messages.back().content, index, {.seed = seed, .fewest = 1, .most = most, .types = {}});
+    prompt.dialog.messages.back().content = std::move(made.text);
+    prompt.checker = "ifeval";
+    prompt.expected = std::move(made.expected);
+    prompt.tags.insert(prompt.tags.end(), made.ids.begin(), made.ids.end());
+  }
+}
+
 std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource& source,
                                        const std::vector<std::string>& held_out) {
   if (source.generator == "arithmetic") {
@@ -38,6 +53,7 @@ std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource&
   auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
   if (source.count > 0 && static_cast<std::size_t>(source.count) < prompts.size())
     prompts.resize(static_cast<std::size_t>(source.count));
+  if (source.constraints > 0) put_constraints_on(prompts, static_cast<int>(source.constraints), recipe.seed);
   return prompts;
 }
 

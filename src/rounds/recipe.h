@@ -72,6 +72,8 @@ struct PromptSource {
   std::int64_t count = 0; ///< as many prompts from the file's beginning, 0: all; or of the generator
   std::string licence;
   std::string capability;  ///< what its prompts are about; empty: the source's name
+  std::int64_t constraints = 0;  ///< most verifiable constraints put on each prompt without a checker
+                                 ///< (verify::constrain); 0: none
 };
 
 /// Held-out prompts: a JSONL file like those above.
@@ -152,6 +154,7 @@ struct RejectSection {
   std::int64_t replies_per_prompt = 10;  ///< K; 10 to 30 in the Llama 3 report, 4.2.2
   bool allow_cut = false;                ///< whether a reply cut by the length limit may win
   bool require_right = false;            ///< whether a reply that the prompt's checker calls wrong may not win
+  bool match_language = true;            ///< whether a reply in another language or script than its prompt may not win
   /// The temperature of each prompt is drawn between this and the sampling's; 0: no draw. The report draws from 0.2 to
   /// 1 in early rounds (4.3.2).
   double lowest_temperature = 0;

@@ -82,6 +82,7 @@ void visit_fields(Visitor& visit, PromptSource& section) {
   visit("file", section.file, OneOf{});
   visit("generator", section.generator, OneOf{{"arithmetic"}});
   visit("count", section.count, Between{.low = 0, .high = 1e8});
+  visit("constraints", section.constraints, Between{.low = 0, .high = 6});
   visit("licence", section.licence, OneOf{});
   visit("capability", section.capability, OneOf{});
 }
@@ -156,6 +157,7 @@ void visit_fields(Visitor& visit, RejectSection& section) {
   visit("replies_per_prompt", section.replies_per_prompt, Between{.low = 1, .high = 10000});
   visit("allow_cut", section.allow_cut, OneOf{});
   visit("require_right", section.require_right, OneOf{});
+  visit("match_language", section.match_language, OneOf{});
   visit("lowest_temperature", section.lowest_temperature, Between{.low = 0, .high = 100});
   visit("last_round_temperature", section.last_round_temperature, Between{.low = 0, .high = 100});
   visit("system_prompts_from", section.system_prompts_from, at_least(1));

@@ -1,6 +1,8 @@
 #include "rounds/rejection_sampling.h"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "rounds/prompt_pool.h"
 #include "rounds/steering.h"
 #include "verify/checker.h"
+#include "verify/language_match.h"
 
 namespace drover::rounds {
 namespace {
@@ -67,6 +70,14 @@ std::vector<Sampled> sample(Workspace& work, const std::string& stage, const Rej
   return all;
 }
 
+std::shared_ptr<const text::LanguageIdentifier> installed_languages() {
+  try {
+    return text::LanguageIdentifier::installed();
+  } catch (const base::Error&) {
+    return nullptr;
+  }
+}
+
 /// Chooses among the replies to one prompt at a time, and records why.
 class Choice {
  public:
@@ -110,9 +121,9 @@ class Choice {
     const auto& section = work_.recipe.reject;
     if (generation.reply.empty() || generation.ids.empty() || (evaluate::is_cut(generation) && !section.allow_cut))
       return "cut by the length limit";
+    if (const auto mismatch = another_language(prompt, generation)) return "another language: " + *mismatch;
     if (prompt.checker.empty()) return {};
-    const auto verdict =
-        verify::make_checker(prompt.checker)->check(evaluate::text_of(generation.reply), prompt.expected);
+    const auto verdict = verify::make_checker(prompt.checker)->check_messages(generation.reply, prompt.expected);
     work_.ledger.add(ledger::CheckedAnswer{.generation = id,
                                            .stage = stage_,
                                            .checker = prompt.checker,
@@ -120,6 +131,15 @@ class Choice {
                                            .answer = verdict.answer,
                                            .reason = verdict.reason});
     return section.require_right && !verdict.is_right() ? "wrong: " + verdict.reason : std::string();
+  }
+
+  // Prompts that ask for a language of their own are left alone.
+  std::optional<std::string> another_language(const ledger::Prompt& prompt, const ledger::Generation& generation) const {
+    const bool is_asked_for = prompt.expected.find("response_language") != std::string::npos ||
+                              std::find(prompt.tags.begin(), prompt.tags.end(), "translation") != prompt.tags.end();
+    if (!work_.recipe.reject.match_language || is_asked_for) return std::nullopt;
+    return verify::language_mismatch(prompt.dialog.messages.back().content, evaluate::text_of(generation.reply),
+                                     languages_.get());
   }
 
   void decide(ledger::GenerationId id, bool is_kept, const std::string& reason) {
@@ -131,6 +151,7 @@ class Choice {
   std::string stage_;
   ModelRef reward_model_;
   std::optional<generate::Scorer> scorer_;
+  std::shared_ptr<const text::LanguageIdentifier> languages_ = installed_languages();  ///< without it scripts alone count
 };
 
 }  // namespace
