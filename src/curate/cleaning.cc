@@ -214,7 +214,10 @@ Cleaning clean(std::span<chat::Dialog> dialogs, std::span<const std::string> fau
     auto verdict = judge_with(dialogs[i], faults.empty() ? std::string() : faults[i], marks, options);
     if (verdict.rule.empty() && options.drop_duplicates) {
       const auto [first, is_new] = seen.emplace(hash_of(dialogs[i]), i);
-      if (!is_new) verdict = dropped("duplicate", fmt::format("the same dialog is row {}", first->second + 1));
+      if (!is_new) {
+        verdict = dropped("duplicate", "the same dialog stands in an earlier row");
+        verdict.other = first->second;
+      }
     }
     if (verdict.rule.empty()) verdict = too_many(marks, options);
     const bool is_rewritten = !verdict.rule.empty() && !verdict.is_dropped;
@@ -223,7 +226,8 @@ Cleaning clean(std::span<chat::Dialog> dialogs, std::span<const std::string> fau
     cleaning.decisions.push_back({.index = i,
                                   .kept = !verdict.is_dropped,
                                   .rule = verdict.rule.empty() ? "clean" : std::move(verdict.rule),
-                                  .reason = std::move(verdict.reason)});
+                                  .reason = std::move(verdict.reason),
+                                  .other = verdict.other});
     if (on_progress && (i + 1) % kRowsBetweenReports == 0) {
       on_progress({.what = "clean",
                    .done = static_cast<std::int64_t>(i + 1),

@@ -43,7 +43,8 @@ struct CleaningOptions {
 struct ReplyVerdict {
   std::string rule = {};  ///< the first that the reply breaks; empty: none
   std::string reason = {};
-  bool is_dropped = false;  ///< otherwise it is rewritten
+  bool is_dropped = false;                ///< otherwise it is rewritten
+  std::optional<std::size_t> other = {};  ///< Decision's
 };
 
 /// Judges the final assistant turn of a dialog. `fault`: why the reply could not be parsed when it was sampled; usually

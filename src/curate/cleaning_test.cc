@@ -87,7 +87,7 @@ TEST(Cleaning, TheSecondOfEqualDialogsGoes) {
   EXPECT_TRUE(cleaning.decisions[0].kept);
   EXPECT_TRUE(cleaning.decisions[1].kept) << "texts do not run together";
   EXPECT_EQ(cleaning.decisions[2].rule, "duplicate");
-  EXPECT_EQ(cleaning.decisions[2].reason, "the same dialog is row 1");
+  EXPECT_EQ(cleaning.decisions[2].other, 0U);
   EXPECT_TRUE(cleaning.decisions[3].kept);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ struct Decision {
   std::string rule =
       {};  ///< what decided: "emojis", "near duplicate"; a kept row that nothing touched has the step's own ("clean")
   std::string reason = {};  ///< for people: what was found, with its numbers; empty where the rule says it all
+  std::optional<std::size_t> other = {};  ///< the row that this one repeats
 };
 
 /// The indices of the rows that were kept, ascending.

@@ -35,8 +35,8 @@ struct MixGroup {
 };
 
 struct Mix {
-  std::vector<std::int64_t> copies;  ///< [rows] how often each row stands in the mix
-  std::vector<MixGroup> groups = {};      ///< by name
+  std::vector<std::int64_t> copies;   ///< [rows] how often each row stands in the mix
+  std::vector<MixGroup> groups = {};  ///< by name
   std::vector<Decision>
       decisions;  ///< rules: "mixed", "repeated", and of rows that go "down-sampled", "not in the mix"
   std::int64_t total = 0;

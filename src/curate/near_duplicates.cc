@@ -124,8 +124,9 @@ class ClusterPass {
     auto& decision = decisions[row];
     decision = {.index = row, .kept = hit.place < 0, .rule = hit.place < 0 ? "distinct" : "near duplicate"};
     if (hit.place < 0) return;
-    decision.reason = fmt::format("its cosine with row {} is {:.4f}, not below {:g}",
-                                  order_[static_cast<std::size_t>(hit.place)] + 1, hit.cosine, options_.threshold);
+    decision.other = static_cast<std::size_t>(order_[static_cast<std::size_t>(hit.place)]);
+    decision.reason =
+        fmt::format("its cosine with a row of more worth is {:.4f}, not below {:g}", hit.cosine, options_.threshold);
   }
 
   const RowVectors& vectors_;

@@ -33,7 +33,8 @@ struct NearDuplicateOptions {
 };
 
 struct NearDuplicates {
-  std::vector<Decision> decisions;  ///< of a row that goes, the reason names the first row that it is too similar to
+  std::vector<Decision>
+      decisions;  ///< of a row that goes, `other` is the first row in the order that it is too similar to
   std::int64_t num_clusters = 0;
 };
 

@@ -80,7 +80,8 @@ TEST(NearDuplicates, TheReasonNamesTheRowAndItsCosine) {
   EXPECT_TRUE(found.decisions[0].kept);
   EXPECT_EQ(found.decisions[0].rule, "distinct");
   EXPECT_EQ(found.decisions[1].rule, "near duplicate");
-  EXPECT_EQ(found.decisions[1].reason, "its cosine with row 3 is 0.9998, not below 0.9");
+  EXPECT_EQ(found.decisions[1].reason, "its cosine with a row of more worth is 0.9998, not below 0.9");
+  EXPECT_EQ(found.decisions[1].other, 2U);
 }
 
 TEST(NearDuplicates, OneClusterEqualsTheComparisonOfAllPairs) {
