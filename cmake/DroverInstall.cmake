@@ -12,7 +12,7 @@ function(drover_install target)
     set(DROVER_LIBRARY_DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\")")
   install(SCRIPT "${CMAKE_SOURCE_DIR}/cmake/install_libraries.cmake")
   install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/README.md" DESTINATION ${CMAKE_INSTALL_DOCDIR})
-  install(DIRECTORY "${CMAKE_SOURCE_DIR}/recipes" DESTINATION ${CMAKE_INSTALL_DATADIR}/drover)
+  install(DIRECTORY "${CMAKE_SOURCE_DIR}/recipes" "${CMAKE_SOURCE_DIR}/data/suites" DESTINATION ${CMAKE_INSTALL_DATADIR}/drover)
 endfunction()
 
 set(CPACK_GENERATOR TGZ)

@@ -10,6 +10,7 @@ void add_all_commands(const Commands& commands) {
   add_train_command(commands);
   add_average_command(commands);
   add_score_command(commands);
+  add_evaluate_command(commands);
   add_check_command(commands);
   add_generate_command(commands);
   add_serve_command(commands);

@@ -10,6 +10,7 @@ void add_chat_command(const Commands& commands);
 void add_check_command(const Commands& commands);
 void add_convert_command(const Commands& commands);
 void add_doctor_command(const Commands& commands);
+void add_evaluate_command(const Commands& commands);
 void add_gap_command(const Commands& commands);
 void add_generate_command(const Commands& commands);
 void add_info_command(const Commands& commands);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "verify/python_string.h"
 
 namespace drover::verify {
 namespace {
@@ -56,7 +57,8 @@ std::string normalised_answer(std::string_view text) {
     }
     begin = end + 1;
   }
-  return out;
+  // Capitals outside of ASCII.
+  return std::any_of(out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) >= 128; }) ? encode(lower(decode(out))) : out;
 }
 
 double answer_f1(std::string_view reply, std::string_view expected) {

@@ -8,9 +8,8 @@
 
 namespace drover::verify {
 
-/// A text as exact answers are compared: ASCII letters in lower case, punctuation and the articles "a", "an", "the"
-/// left out, white space as single blanks (the normalisation of SQuAD's scorer; letters outside ASCII stay as they
-/// are).
+/// A text as exact answers are compared: letters in lower case, ASCII punctuation and the articles "a", "an", "the" left
+/// out, white space as single blanks: the normalisation of SQuAD's scorer.
 std::string normalised_answer(std::string_view text);
 
 /// How far a reply's words overlap with an answer's, 0 to 1: SQuAD's F1 over normalised words, the best of the alternatives in `expected` (one a
