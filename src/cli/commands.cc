@@ -12,6 +12,7 @@ void add_all_commands(const Commands& commands) {
   add_score_command(commands);
   add_evaluate_command(commands);
   add_check_command(commands);
+  add_curate_command(commands);
   add_generate_command(commands);
   add_serve_command(commands);
   add_chat_command(commands);

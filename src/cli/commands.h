@@ -9,6 +9,7 @@ void add_average_command(const Commands& commands);
 void add_chat_command(const Commands& commands);
 void add_check_command(const Commands& commands);
 void add_convert_command(const Commands& commands);
+void add_curate_command(const Commands& commands);
 void add_doctor_command(const Commands& commands);
 void add_evaluate_command(const Commands& commands);
 void add_gap_command(const Commands& commands);
