@@ -21,7 +21,7 @@ namespace {
 using namespace drover;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::int64_t kFactsPerSample = 5;  // prompt, its message, reply, its message, score
+constexpr std::int64_t kFactsPerSample = 4;  // rows: prompt, its message, reply, score
 constexpr std::size_t kSamplesPerBatch = 50'000;
 
 struct Sample {

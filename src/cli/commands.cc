@@ -7,6 +7,11 @@ void add_all_commands(const Commands& commands) {
   add_status_command(commands);
   add_trace_command(commands);
   add_report_command(commands);
+  add_compare_command(commands);
+  add_export_command(commands);
+  add_import_command(commands);
+  add_forget_command(commands);
+  add_gc_command(commands);
   add_train_command(commands);
   add_average_command(commands);
   add_score_command(commands);

@@ -8,12 +8,17 @@ namespace drover::cli {
 void add_average_command(const Commands& commands);
 void add_chat_command(const Commands& commands);
 void add_check_command(const Commands& commands);
+void add_compare_command(const Commands& commands);
 void add_convert_command(const Commands& commands);
 void add_curate_command(const Commands& commands);
 void add_doctor_command(const Commands& commands);
 void add_evaluate_command(const Commands& commands);
+void add_export_command(const Commands& commands);
+void add_forget_command(const Commands& commands);
 void add_gap_command(const Commands& commands);
+void add_gc_command(const Commands& commands);
 void add_generate_command(const Commands& commands);
+void add_import_command(const Commands& commands);
 void add_info_command(const Commands& commands);
 void add_inspect_command(const Commands& commands);
 void add_logprobs_command(const Commands& commands);

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "base/error.h"
 #include "ledger/ledger_store.h"
@@ -77,7 +78,9 @@ std::int64_t schema_version(soci::session& sql, const std::filesystem::path& fil
 
 Ledger::Ledger(const std::filesystem::path& file, OpenMode mode, std::chrono::seconds patience)
     : store_(std::make_unique<Store>(file)) {
-  const bool exists = std::filesystem::exists(file);
+  std::error_code error;
+  const bool exists = std::filesystem::exists(file, error);
+  if (error) throw base::SurroundingsError("The ledger {} cannot be reached: {}.", file.string(), error.message());
   if (!exists && mode != OpenMode::kCreate) {
     throw base::UserError("There is no ledger at {}; name the home folder of a run (drover run makes runs/NAME).",
                           file.string());

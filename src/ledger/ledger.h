@@ -167,6 +167,14 @@ class Ledger {
   /// What is wrong with the file, in the database's words; empty when it is whole. Reads all of it.
   std::vector<std::string> damage() const;
 
+  /// All facts of a kind, in the order in which they were written.
+  std::vector<PromptId> all_prompts() const;
+  std::vector<GenerationId> all_generations() const;
+  std::vector<ComparisonId> all_comparisons() const;
+  std::vector<ComparisonRequestId> all_requests() const;
+  std::vector<TrainingRowId> all_training_rows() const;
+  std::vector<ModelFact> all_models() const;
+
   /// Facts of each kind: table name and count.
   std::vector<std::pair<std::string, std::int64_t>> counts() const;
 

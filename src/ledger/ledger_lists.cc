@@ -219,6 +219,36 @@ std::vector<PromptId> Ledger::next_turns_of(PromptId prompt) const {
   });
 }
 
+std::vector<PromptId> Ledger::all_prompts() const {
+  return store_->guarded(
+      [&] { return ids_where<PromptId>(store_->sql, "select id from prompts where seq > :value order by seq", 0); });
+}
+
+std::vector<GenerationId> Ledger::all_generations() const {
+  return store_->guarded([&] {
+    return ids_where<GenerationId>(store_->sql, "select id from generations where seq > :value order by seq", 0);
+  });
+}
+
+std::vector<ComparisonId> Ledger::all_comparisons() const {
+  return store_->guarded([&] {
+    return ids_where<ComparisonId>(store_->sql, "select id from comparisons where seq > :value order by seq", 0);
+  });
+}
+
+std::vector<ComparisonRequestId> Ledger::all_requests() const {
+  return store_->guarded([&] {
+    return ids_where<ComparisonRequestId>(store_->sql,
+                                          "select id from comparison_requests where seq > :value order by seq", 0);
+  });
+}
+
+std::vector<TrainingRowId> Ledger::all_training_rows() const {
+  return store_->guarded([&] {
+    return ids_where<TrainingRowId>(store_->sql, "select id from training_rows where seq > :value order by seq", 0);
+  });
+}
+
 std::vector<GenerationId> Ledger::generations_of(std::string_view stage) const {
   return store_->guarded([&] {
     return ids_where<GenerationId>(store_->sql, "select id from generations where stage = :value order by seq",

@@ -247,6 +247,10 @@ std::optional<StageEnd> Ledger::find_stage_end(std::string_view key) const {
   });
 }
 
+std::vector<ModelFact> Ledger::all_models() const {
+  return store_->guarded([&] { return models_where(store_->sql, "hash >= :value", std::string()); });
+}
+
 std::vector<ModelFact> Ledger::models_of(std::string_view stage) const {
   return store_->guarded([&] { return models_where(store_->sql, "stage = :value", std::string(stage)); });
 }

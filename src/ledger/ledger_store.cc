@@ -119,7 +119,9 @@ void Ledger::Store::rethrow(const soci::soci_error& error) {
   // What follows are the statement and its values, whole prompts among them: they neither belong into a sentence nor
   // tell what failed.
   const std::string whole = error.what();
-  const auto what = whole.substr(0, whole.find(" while "));
+  auto what = whole.substr(0, whole.find(" while "));
+  constexpr std::string_view kOwnSetting = "Query failed: pragma synchronous=full ";  // asked for on opening
+  if (what.starts_with(kOwnSetting)) what.erase(0, kOwnSetting.size());
   const auto holds = [&](std::string_view part) { return what.find(part) != std::string::npos; };
   if (holds("not a database") || holds("malformed")) {
     throw base::UserError("{} is damaged or not a ledger ({}); restore it from a copy or choose another home.",
@@ -129,7 +131,7 @@ void Ledger::Store::rethrow(const soci::soci_error& error) {
     throw base::SurroundingsError(
         "{} is held by another process; wait for it to finish and run the same command again.", file.string());
   }
-  if (holds("full") || holds("disk I/O")) {
+  if (holds("disk is full") || holds("disk I/O")) {
     throw base::SurroundingsError(
         "The disk took no more of the ledger {} ({}); make room and run the same command again, nothing that was "
         "recorded is lost.",

@@ -40,7 +40,12 @@ ModelSet ModelSet::from_json(const Json& json) {
 }
 
 bool ModelSet::is_intact(const std::filesystem::path& home) const {
-  const auto is_whole = [&](const ModelRef& model) { return hash_of_files(home / model.folder) == model.files; };
+  const auto is_whole = [&](const ModelRef& model) {
+    const auto folder = home / model.folder;
+    // `drover gc` deletes only what nothing goes on from, and says so in its place.
+    return hash_of_files(folder) == model.files ||
+           (!std::filesystem::exists(folder) && std::filesystem::exists(folder.string() + ".removed"));
+  };
   return is_whole(average) && std::all_of(variants.begin(), variants.end(), is_whole);
 }
 
