@@ -13,6 +13,7 @@ function(drover_install target)
   install(SCRIPT "${CMAKE_SOURCE_DIR}/cmake/install_libraries.cmake")
   install(FILES "${CMAKE_SOURCE_DIR}/LICENSE" "${CMAKE_SOURCE_DIR}/README.md" DESTINATION ${CMAKE_INSTALL_DOCDIR})
   install(DIRECTORY "${CMAKE_SOURCE_DIR}/recipes" "${CMAKE_SOURCE_DIR}/data/suites" DESTINATION ${CMAKE_INSTALL_DATADIR}/drover)
+  install(DIRECTORY "${CMAKE_SOURCE_DIR}/data/judge" DESTINATION ${CMAKE_INSTALL_DATADIR}/drover/data)
 endfunction()
 
 set(CPACK_GENERATOR TGZ)

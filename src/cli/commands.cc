@@ -12,12 +12,14 @@ void add_all_commands(const Commands& commands) {
   add_import_command(commands);
   add_forget_command(commands);
   add_gc_command(commands);
+  add_annotate_command(commands);
   add_train_command(commands);
   add_average_command(commands);
   add_score_command(commands);
   add_evaluate_command(commands);
   add_check_command(commands);
   add_curate_command(commands);
+  add_judge_command(commands);
   add_generate_command(commands);
   add_serve_command(commands);
   add_chat_command(commands);

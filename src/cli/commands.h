@@ -5,6 +5,7 @@
 namespace drover::cli {
 
 /// One function a command, each in the file that is named after it.
+void add_annotate_command(const Commands& commands);
 void add_average_command(const Commands& commands);
 void add_chat_command(const Commands& commands);
 void add_check_command(const Commands& commands);
@@ -21,6 +22,7 @@ void add_generate_command(const Commands& commands);
 void add_import_command(const Commands& commands);
 void add_info_command(const Commands& commands);
 void add_inspect_command(const Commands& commands);
+void add_judge_command(const Commands& commands);
 void add_logprobs_command(const Commands& commands);
 void add_report_command(const Commands& commands);
 void add_run_command(const Commands& commands);

@@ -58,8 +58,11 @@ LabelledPair labelled_pair_from_json(const Json& row) {
   if (!row.contains("label")) {
     throw base::UserError("it holds neither \"annotator1\" (PandaLM's shape) nor \"label\" (LLMBar's)");
   }
-  return {.replies = pair_of(text_at(row, "input"), text_at(row, "output_1"), text_at(row, "output_2")),
-          .people = winner_of(vote_at(row, "label", 1))};
+  // One after the other, so that the first missing key is the one that is named.
+  const auto& input = text_at(row, "input");
+  const auto& first = text_at(row, "output_1");
+  const auto& second = text_at(row, "output_2");
+  return {.replies = pair_of(input, first, second), .people = winner_of(vote_at(row, "label", 1))};
 }
 
 std::vector<LabelledPair> read_labelled_pairs(const std::filesystem::path& file) {
