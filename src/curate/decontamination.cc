@@ -63,11 +63,19 @@ std::string text_of_row(chat::Json row) {
     if (texts.empty()) throw base::UserError("the dialog has no message of a user");
     return joined(texts);
   }
+  if (const auto turns = row.find("turns"); turns != row.end() && turns->is_array()) {
+    std::vector<std::string_view> texts;
+    for (const auto& turn : *turns) {
+      if (!turn.is_string()) throw base::UserError("\"turns\" must be a list of texts");
+      texts.push_back(turn.get_ref<const std::string&>());
+    }
+    return joined(texts);
+  }
   for (const char* key : kTextKeys) {
     const auto found = row.find(key);
     if (found != row.end() && found->is_string()) return found->get<std::string>();
   }
-  throw base::UserError("the row has no prompt: none of messages, conversations, prompt, {}",
+  throw base::UserError("the row has no prompt: none of messages, conversations, prompt, turns, {}",
                         fmt::join(kTextKeys, ", "));
 }
 

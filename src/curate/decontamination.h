@@ -61,9 +61,9 @@ class Decontaminator {
 std::vector<Decision> decontaminate(std::span<const chat::Dialog> dialogs, const Decontaminator& decontaminator,
                                     const base::OnProgress& on_progress = {});
 
-/// Reads a suite's prompts from JSONL: rows of dialogs, of which the user's messages count, or objects with a text
-/// under "question", "instruction", "problem", "query", "input" or "text" (the first that is there). Other keys are
-/// passed over. Throws UserError with file and line.
+/// Reads a suite's prompts from JSONL: rows of dialogs, of which the user's messages count; objects with a list of
+/// texts under "turns"; or with a text under "question", "instruction", "problem", "query", "input" or "text" (the
+/// first that is there). Other keys are passed over. Throws UserError with file and line.
 std::vector<HeldOutPrompt> read_held_out_prompts(const std::filesystem::path& file);
 
 }  // namespace drover::curate

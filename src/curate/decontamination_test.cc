@@ -104,8 +104,11 @@ TEST_F(HeldOutFile, DialogsAndCommonFieldsAreRead) {
            "\n\n"
            R"({"question": "b", "answer": "c"})"
            "\n"
-           R"({"prompt": "d", "kwargs": [{}]})");
-  ASSERT_EQ(prompts.size(), 3U);
+           R"({"prompt": "d", "kwargs": [{}]})"
+           "\n"
+           R"({"turns": ["e", "f"]})");
+  ASSERT_EQ(prompts.size(), 4U);
+  EXPECT_EQ(prompts[3].text, "e\nf");
   EXPECT_EQ(prompts[0].text, "a");
   EXPECT_EQ(prompts[1].text, "b");
   EXPECT_EQ(prompts[1].number, 3);
