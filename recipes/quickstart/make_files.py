@@ -14,8 +14,11 @@ import random
 import re
 import sys
 
+import xxhash  # pip install xxhash
+
 FOLDER = pathlib.Path(__file__).parent
 SUITES = FOLDER.parent.parent / "data" / "suites"
+TEXT_KEYS = ("question", "Body", "prompt", "context", "instruction")
 
 
 def rows(path):
@@ -42,15 +45,20 @@ def words(text):
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
+def is_held_out(question):
+    """The tenth of gsm8k's train split that the suite asks (evaluate::is_held_out)."""
+    return (xxhash.xxh3_128_intdigest(question.encode()) & (2**64 - 1)) % 10 == 0
+
+
 def held_out_questions():
     """All texts of the shipped suites, as words: a prompt must not hold one, nor stand in one."""
-    return [words(message["content"]) for path in sorted(SUITES.glob("*.jsonl")) for row in rows(path) for message in row.get("messages", [])
-            if message["role"] == "user"]
+    texts = [row[key] for path in sorted(SUITES.glob("*/*.jsonl")) for row in rows(path) for key in TEXT_KEYS if key in row]
+    return [words(text if isinstance(text, str) else json.dumps(text)) for text in texts]
 
 
 def maths(data, held_out, rng):
     """Grade-school problems: prompts with the answer's number, and solutions written by people, the calculator's marks taken out."""
-    problems = [row for row in rows(data / "gsm8k" / "train.jsonl.gz") if len(row["question"]) < 220 and not held_out(row["question"])]
+    problems = [row for row in rows(data / "gsm8k" / "train.jsonl.gz") if len(row["question"]) < 220 and not is_held_out(row["question"]) and not held_out(row["question"])]
     rng.shuffle(problems)
     prompts, shown = [], []
     for row in problems:
@@ -64,7 +72,15 @@ def maths(data, held_out, rng):
             text = re.sub(r"<<[^>]*>>", "", solution).strip()
             shown.append({"messages": [user(row["question"]), assistant(f"{text}\nThe answer is {answer}.")]})
     write_rows("maths.jsonl", prompts)
-    write_rows("maths_shown.jsonl", shown)
+    return shown
+
+
+def with_checked_types(value):
+    """A function's description with the names of types that BFCL's rules have."""
+    if isinstance(value, dict):
+        return {key: {"number": "float", "object": "dict"}.get(inner, inner) if key == "type" and isinstance(inner, str) else with_checked_types(inner)
+                for key, inner in value.items()}
+    return [with_checked_types(inner) for inner in value] if isinstance(value, list) else value
 
 
 def function_calls(data, held_out, rng):
@@ -89,7 +105,7 @@ def function_calls(data, held_out, rng):
             continue
         seen.add(key)
         offered = [{"type": "function", "function": tool} for tool in tools]
-        expected = {"category": "simple", "functions": tools, "answer": [{call["name"]: {name: [value] for name, value in arguments.items()}}]}
+        expected = {"category": "simple", "functions": [with_checked_types(functions[0])], "answer": [{call["name"]: {name: [value] for name, value in arguments.items()}}]}
         asked = {"messages": context, "tools": offered}
         if len(shown) < 48:
             said = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": call["name"], "arguments": json.dumps(arguments)}}]}
@@ -98,7 +114,7 @@ def function_calls(data, held_out, rng):
             prompts.append({**asked, "checker": "bfcl", "expected": json.dumps(expected), "difficulty": round(min(1.0, len(arguments) / 5), 3),
                             "tags": ["tools", "function call"]})
     write_rows("calls.jsonl", prompts)
-    write_rows("calls_shown.jsonl", shown)
+    return shown
 
 
 def instructions(data, held_out, rng):
@@ -136,6 +152,15 @@ def preferences(data, held_out, rng):
     write_rows("preferences.jsonl", made[:400])
 
 
+def planted():
+    """A dialog, the same in slightly other words, and a question of a suite: curation must keep one of the first two and drop the last."""
+    leak = next(row["question"] for row in rows(SUITES / "gsm8k" / "train.jsonl") if is_held_out(row["question"]))
+    write_rows("planted.jsonl", [
+        {"messages": [user("What is the capital city of Australia?"), assistant("The capital city of Australia is Canberra.")]},
+        {"messages": [user("What is the capital city of Australia ?"), assistant("The capital city of Australia is Canberra!")]},
+        {"messages": [user(leak), assistant("I do not know.")]}])
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -143,10 +168,12 @@ def main():
     questions = [question for question in held_out_questions() if len(question) > 20]
     held_out = lambda text: any(words(text) == question or words(text) in question or question in words(text) for question in questions)
     rng = random.Random(20240726)
-    maths(data, held_out, rng)
-    function_calls(data, held_out, rng)
+    shown = maths(data, held_out, rng)[:120] + function_calls(data, held_out, rng)
+    rng.shuffle(shown)
+    write_rows("shown.jsonl", shown)
     instructions(data, held_out, rng)
     preferences(data, held_out, rng)
+    planted()
 
 
 if __name__ == "__main__":

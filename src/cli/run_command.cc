@@ -48,7 +48,8 @@ rounds::OnStage print_stages(ProgressLine& line) {
 }
 
 base::ExitStatus run(const RunCommandOptions& options) {
-  auto recipe = rounds::read_recipe(options.recipe);
+  // A plan can be read before the models are there.
+  auto recipe = rounds::read_recipe(options.recipe, options.dry_run ? rounds::MissingModels::kAllow : rounds::MissingModels::kRefuse);
   if (options.rounds > 0) recipe.rounds = options.rounds;
   if (options.dry_run) {
     write_output(rounds::describe_plan(recipe));

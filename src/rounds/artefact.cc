@@ -41,6 +41,7 @@ ModelSet ModelSet::from_json(const Json& json) {
 
 bool ModelSet::is_intact(const std::filesystem::path& home) const {
   const auto is_whole = [&](const ModelRef& model) {
+    if (model.is_remote()) return true;
     const auto folder = home / model.folder;
     // `drover gc` deletes only what nothing goes on from, and says so in its place.
     return hash_of_files(folder) == model.files ||

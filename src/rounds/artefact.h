@@ -13,13 +13,14 @@
 
 namespace drover::rounds {
 
-/// A model in the home.
+/// A model in the home, or behind a server.
 struct ModelRef {
   std::string name;    ///< for people: "round 1 sft 2"
   std::string hash;    ///< of weights, configuration and tokenizer (model::Model::hash)
-  std::string folder;  ///< relative to the home, or absolute for models from outside
+  std::string folder;  ///< relative to the home, or absolute for models from outside; empty behind a server
   std::string files;   ///< hash of the folder's files, so that damage is found without loading
 
+  bool is_remote() const { return folder.empty(); }
   bool operator==(const ModelRef&) const = default;
 };
 

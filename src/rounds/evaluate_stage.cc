@@ -81,10 +81,18 @@ const ModelRef& best_at(const std::string& capability, const ModelSet& deployed,
   });
 }
 
-ModelSet choose_deployed(const ModelSet& aligned, const ScoreBoard& scores) {
-  auto models = aligned.variants;
-  if (std::find(models.begin(), models.end(), aligned.average) == models.end())
-    models.insert(models.begin(), aligned.average);
+ModelSet choose_deployed(const ModelSet& tuned, const ModelSet& aligned, const ScoreBoard& scores) {
+  std::vector<ModelRef> models;
+  const auto add = [&](const ModelRef& model) {
+    const bool is_there = std::any_of(models.begin(), models.end(), [&](const auto& other) { return other.hash == model.hash; });
+    if (!is_there) models.push_back(model);
+  };
+  add(aligned.average);
+  for (const auto& variant : aligned.variants) add(variant);
+  if (models.size() < 2) {
+    add(tuned.average);
+    for (const auto& variant : tuned.variants) add(variant);
+  }
   auto deployed = best_first(models, scores);
   deployed.average = aligned.average;
   return deployed;

@@ -24,8 +24,8 @@ ModelSet best_first(const std::vector<ModelRef>& models, const ScoreBoard& score
 const ModelRef& best_at(const std::string& capability, const ModelSet& deployed, const ScoreBoard& scores,
                         const std::map<std::string, std::set<std::string>>& suites_by_capability);
 
-/// What the next round deploys: the averaged model and the best variants beside it, or two different models could not
-/// answer.
-ModelSet choose_deployed(const ModelSet& aligned, const ScoreBoard& scores);
+/// What the next round deploys: DPO's averaged model and its variants, best first, each once. Where these are all equal
+/// (very few comparisons), the SFT models join them, or two different models could not answer.
+ModelSet choose_deployed(const ModelSet& tuned, const ModelSet& aligned, const ScoreBoard& scores);
 
 }  // namespace drover::rounds

@@ -5,6 +5,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "evaluate/recorded_replies.h"
+#include "evaluate/suite_registry.h"
 #include "rounds/arithmetic_prompts.h"
 #include "verify/constraint_prompts.h"
 
@@ -57,16 +58,24 @@ std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource&
   return prompts;
 }
 
+CapabilitySuite suite_of(const Recipe& recipe, const SuiteSource& source) {
+  CapabilitySuite made{.capability = source.capability, .suite = {.name = source.name, .prompts = {}}};
+  if (source.file.empty()) {
+    made.suite.prompts = evaluate::load_suite(source.name, evaluate::default_data_folder()).prompts;
+    if (made.capability.empty()) made.capability = evaluate::known_suite(source.name).capability;
+  } else {
+    made.suite.prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
+    if (made.capability.empty()) made.capability = source.name;
+  }
+  if (source.limit > 0 && static_cast<std::size_t>(source.limit) < made.suite.prompts.size())
+    made.suite.prompts.resize(static_cast<std::size_t>(source.limit));
+  return made;
+}
+
 }  // namespace
 
 PromptPool::PromptPool(const Recipe& recipe) {
-  for (const auto& source : recipe.suites) {
-    auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
-    if (source.limit > 0 && static_cast<std::size_t>(source.limit) < prompts.size())
-      prompts.resize(static_cast<std::size_t>(source.limit));
-    suites_.push_back({.capability = source.capability.empty() ? source.name : source.capability,
-                       .suite = {.name = source.name, .prompts = std::move(prompts)}});
-  }
+  for (const auto& source : recipe.suites) suites_.push_back(suite_of(recipe, source));
   std::vector<std::string> held_out;
   for (const auto& [capability, suite] : suites_) {
     for (const auto& prompt : suite.prompts) held_out.push_back(evaluate::text_of(prompt.dialog.messages));

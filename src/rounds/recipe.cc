@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest_name.h"
+#include "evaluate/suite_registry.h"
 #include "model/model_path.h"
 #include "rounds/recipe_fields.h"
 
@@ -239,8 +240,13 @@ void check_start(const Recipe& recipe, const StartModel& start) {
   }
 }
 
-void check_model_name(const Recipe& recipe, const std::string& model) {
+void check_model_name(const Recipe& recipe, const std::string& model, bool may_be_remote = false) {
   std::vector<std::string_view> names;
+  for (const auto& remote : recipe.remote) {
+    if (may_be_remote) names.push_back(remote.name);
+    if (remote.name == model && !may_be_remote)
+      fail(recipe, fmt::format("\"{}\" is a [remote.NAME]: it can answer (\"bootstrap\"), but it cannot be trained or judge.", model));
+  }
   for (const auto& start : recipe.start) names.push_back(start.name);
   if (std::find(names.begin(), names.end(), model) != names.end()) return;
   try {
@@ -256,12 +262,13 @@ void check_references(const Recipe& recipe) {
   for (const auto& start : recipe.start) check_start(recipe, start);
   if (recipe.models.pretrained.empty())
     fail(recipe, "[models] needs \"pretrained\": the model that training starts from.");
-  check_model_name(recipe, recipe.models.pretrained);
   if (recipe.models.bootstrap.size() < 2) {
     fail(recipe, fmt::format("[models] needs two or more models in \"bootstrap\" that answer in round 1; it names {}.",
                              recipe.models.bootstrap.size()));
   }
-  for (const auto& model : recipe.models.bootstrap) check_model_name(recipe, model);
+  for (const auto& remote : recipe.remote) {
+    if (remote.url.empty()) fail(recipe, fmt::format("[remote.{}] needs \"url\": http://127.0.0.1:8000/v1", remote.name));
+  }
   if (std::set<std::string>(recipe.models.bootstrap.begin(), recipe.models.bootstrap.end()).size() < 2) {
     fail(recipe, "\"bootstrap\" in [models] names one model twice; two responses must come from two different models.");
   }
@@ -279,7 +286,9 @@ void check_references(const Recipe& recipe) {
     if (!source.generator.empty() && source.count == 0)
       fail(recipe, fmt::format("[prompts.{}] needs \"count\": how many prompts to make.", source.name));
   }
-  need_file(recipe.suites);
+  for (const auto& suite : recipe.suites) {
+    if (suite.file.empty()) evaluate::known_suite(suite.name);
+  }
   need_file(recipe.preferences);
   for (const auto& annotator : recipe.collect.annotators) {
     constexpr std::array<std::string_view, 4> kAnnotators = {"verifier", "reward", "judge", "people"};
@@ -291,14 +300,22 @@ void check_references(const Recipe& recipe) {
       fail(recipe, "\"annotators\" in [collect] names the judge, but [judge] names no \"model\".");
   }
   if (recipe.collect.annotators.empty()) fail(recipe, "\"annotators\" in [collect] is empty: nobody would compare.");
-  if (!recipe.curate.encoder.empty()) recipe.model_path(recipe.curate.encoder);
   if (!recipe.curate.shares.empty() && !recipe.curate.epochs.empty())
     fail(recipe, "[curate] has both \"shares\" and \"epochs\"; one of them makes the mix.");
-  if (!recipe.judge.model.empty()) check_model_name(recipe, recipe.judge.model);
   for (const auto& source : recipe.synthetic) {
     if (source.file.empty() == source.command.empty())
       fail(recipe, fmt::format("[synthetic.{}] needs either \"file\" or \"command\".", source.name));
   }
+}
+
+void check_models(const Recipe& recipe) {
+  check_model_name(recipe, recipe.models.pretrained);
+  for (const auto& model : recipe.models.bootstrap) check_model_name(recipe, model, true);
+  if (!recipe.judge.model.empty()) check_model_name(recipe, recipe.judge.model);
+  for (const auto& start : recipe.start) {
+    if (!start.from.empty()) recipe.model_path(start.from);
+  }
+  if (!recipe.curate.encoder.empty()) recipe.model_path(recipe.curate.encoder);
 }
 
 }  // namespace
@@ -310,12 +327,12 @@ std::filesystem::path Recipe::model_path(const std::string& name) const {
   return model::model_path(name);
 }
 
-Recipe read_recipe(const std::filesystem::path& file) {
+Recipe read_recipe(const std::filesystem::path& file, MissingModels missing) {
   constexpr std::uint64_t kLargestRecipe = 1 << 20;
-  return parse_recipe(base::read_file(file, kLargestRecipe), file);
+  return parse_recipe(base::read_file(file, kLargestRecipe), file, missing);
 }
 
-Recipe parse_recipe(std::string_view text, const std::filesystem::path& file) {
+Recipe parse_recipe(std::string_view text, const std::filesystem::path& file, MissingModels missing) {
   toml::table table;
   try {
     table = toml::parse(text, file.string());
@@ -329,6 +346,7 @@ Recipe parse_recipe(std::string_view text, const std::filesystem::path& file) {
   visit_fields(reader, recipe);
   reader.finish();
   check_references(recipe);
+  if (missing == MissingModels::kRefuse) check_models(recipe);
   return recipe;
 }
 

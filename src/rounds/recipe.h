@@ -56,6 +56,14 @@ struct StartModel {
   TrainSection train;
 };
 
+/// A model behind a server that speaks OpenAI's protocol; it can answer, it cannot be trained.
+struct RemoteModel {
+  std::string name;
+  std::string url;           ///< "http://127.0.0.1:8000/v1"
+  std::string model;         ///< its name there; empty: the first that the server lists
+  std::string key_variable;  ///< environment variable that holds the key; empty: none
+};
+
 struct ModelsSection {
   std::string format;           ///< chat format; empty: by the model's own template
   std::string compute = "f32";  ///< "f32" or "bf16": what models compute in and are kept as; master weights are f32
@@ -76,12 +84,12 @@ struct PromptSource {
                                  ///< (verify::constrain); 0: none
 };
 
-/// Held-out prompts: a JSONL file like those above.
+/// Held-out prompts: a suite that drover knows by its name (evaluate::known_suites), or a JSONL file like those above.
 struct SuiteSource {
   std::string name;
-  std::string file;  ///< relative to the recipe
+  std::string file;  ///< relative to the recipe; empty: a known suite
   std::string licence;
-  std::string capability;  ///< whose best model this suite helps to find; empty: the suite's name
+  std::string capability;  ///< whose best model this suite helps to find; empty: the known suite's, or its name
   std::int64_t limit = 0;  ///< as many prompts from the file's beginning; 0: all
 };
 
@@ -208,6 +216,7 @@ struct Recipe {
   std::int64_t threads = 0;  ///< CPU threads; 0: all. Not part of a stage's key, though it may change rounding
   ModelsSection models;
   std::vector<StartModel> start;      ///< [start.NAME]
+  std::vector<RemoteModel> remote;    ///< [remote.NAME]; `bootstrap` may name them
   std::vector<PromptSource> prompts;  ///< [prompts.NAME]
   std::vector<SuiteSource> suites;    ///< [suites.NAME]; never training prompts
   std::vector<CapabilitySection> capabilities;  ///< [capabilities.NAME]
@@ -227,10 +236,13 @@ struct Recipe {
   std::filesystem::path model_path(const std::string& name) const;
 };
 
+/// Whether models that are not there make a recipe wrong: a plan can be made without them.
+enum class MissingModels { kRefuse, kAllow };
+
 /// Throws UserError with file, line, key and what is possible: bad TOML, keys that do not exist (with the nearest one),
 /// wrong types, values out of range, names that refer to nothing.
-Recipe read_recipe(const std::filesystem::path& file);
-Recipe parse_recipe(std::string_view text, const std::filesystem::path& file);
+Recipe read_recipe(const std::filesystem::path& file, MissingModels missing = MissingModels::kRefuse);
+Recipe parse_recipe(std::string_view text, const std::filesystem::path& file, MissingModels missing = MissingModels::kRefuse);
 
 /// The options that decide a stage's result, in one fixed spelling: what its key is made of. Options that only change
 /// speed are left out.

@@ -70,6 +70,13 @@ void visit_fields(Visitor& visit, StartModel& section) {
 }
 
 template <typename Visitor>
+void visit_fields(Visitor& visit, RemoteModel& section) {
+  visit("url", section.url, OneOf{});
+  visit("model", section.model, OneOf{});
+  visit("key_variable", section.key_variable, OneOf{});
+}
+
+template <typename Visitor>
 void visit_fields(Visitor& visit, ModelsSection& section) {
   visit("format", section.format, OneOf{});
   visit("compute", section.compute, OneOf{{"f32", "bf16"}});
@@ -211,6 +218,7 @@ void visit_fields(Visitor& visit, Recipe& recipe) {
   visit.speed("threads", recipe.threads, Between{.low = 0, .high = 4096});
   visit.section("models", recipe.models);
   visit.named("start", recipe.start);
+  visit.named("remote", recipe.remote);
   visit.named("prompts", recipe.prompts);
   visit.named("suites", recipe.suites);
   visit.named("capabilities", recipe.capabilities);

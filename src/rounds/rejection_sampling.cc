@@ -119,7 +119,7 @@ class Choice {
   // Why a reply takes no part; empty when it does.
   std::string why_not(const ledger::Prompt& prompt, ledger::GenerationId id, const ledger::Generation& generation) {
     const auto& section = work_.recipe.reject;
-    if (generation.reply.empty() || generation.ids.empty() || (evaluate::is_cut(generation) && !section.allow_cut))
+    if (generation.reply.empty() || (evaluate::is_cut(generation) && !section.allow_cut))
       return "cut by the length limit";
     if (const auto mismatch = another_language(prompt, generation)) return "another language: " + *mismatch;
     if (prompt.checker.empty()) return {};

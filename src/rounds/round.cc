@@ -170,8 +170,9 @@ class Run {
                               });
     history.scores = scores;
 
-    history.deployed = stage(label + " / choose", 1, {{"aligned", aligned.hash()}, {"scores", scores.hash()}}, "{}",
-                             [&](const auto&) { return choose_deployed(aligned, scores); });
+    history.deployed =
+        stage(label + " / choose", 2, {{"tuned", tuned.hash()}, {"aligned", aligned.hash()}, {"scores", scores.hash()}},
+              "{}", [&](const auto&) { return choose_deployed(tuned, aligned, scores); });
   }
 
  private:
@@ -187,6 +188,11 @@ class Run {
   }
 
   ModelSet start_model(const std::string& name) {
+    for (const auto& remote : recipe_.remote) {
+      if (remote.name != name) continue;
+      return stage("start / " + name, 1, {{"url", remote.url}, {"model", remote.model}}, "{}",
+                   [&](const auto& key) { return use_remote_model(work_, key, remote); });
+    }
     const auto start =
         std::find_if(recipe_.start.begin(), recipe_.start.end(), [&](const auto& entry) { return entry.name == name; });
     if (start != recipe_.start.end()) {

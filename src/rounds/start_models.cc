@@ -118,4 +118,17 @@ ModelSet use_start_model(Workspace& work, const std::string& stage, const std::s
   return {.variants = {ref}, .average = ref};
 }
 
+ModelSet use_remote_model(Workspace& work, const std::string& stage, const RemoteModel& remote) {
+  const ModelRef ref{.name = remote.name, .hash = work.remote_generator(remote)->model_name(), .folder = {}, .files = {}};
+  work.ledger.add(ledger::ModelFact{.hash = ref.hash,
+                                    .name = ref.name,
+                                    .stage = stage,
+                                    .folder = {},
+                                    .made_by = "server",
+                                    .data = {},
+                                    .options = chat::Json({{"url", remote.url}, {"model", remote.model}}).dump(),
+                                    .parents = {}});
+  return {.variants = {ref}, .average = ref};
+}
+
 }  // namespace drover::rounds

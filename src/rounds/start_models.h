@@ -17,4 +17,7 @@ ModelSet make_start_model(Workspace& work, const std::string& stage, const Start
 /// A model folder or GGUF file from outside, used where it lies.
 ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name);
 
+/// A model behind a server of the recipe's [remote.NAME]. Throws SurroundingsError when the server does not answer.
+ModelSet use_remote_model(Workspace& work, const std::string& stage, const RemoteModel& remote);
+
 }  // namespace drover::rounds

@@ -3,6 +3,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "generate/local_generator.h"
+#include "openai/remote_generator.h"
 
 namespace drover::rounds {
 
@@ -89,9 +90,23 @@ ModelRef Workspace::keep(const std::shared_ptr<const model::Model>& model, const
 
 evaluate::Responder Workspace::responder(const ModelRef& ref,
                                          std::vector<std::unique_ptr<generate::Generator>>& generators) {
+  if (ref.is_remote()) {
+    for (const auto& remote : recipe.remote) {
+      if (remote.name != ref.name) continue;
+      generators.push_back(remote_generator(remote));
+      return {.generator = generators.back().get(), .tokenizer = {}};
+    }
+    DROVER_CHECK(false, "A remote model is none of the recipe's");
+  }
   const auto model = load(ref);
   generators.push_back(generate::make_local_generator(model, format(*model)));
   return {.generator = generators.back().get(), .tokenizer = model->tokenizer().hash()};
+}
+
+std::unique_ptr<generate::Generator> Workspace::remote_generator(const RemoteModel& remote) const {
+  openai::RemoteOptions options;
+  options.endpoints.push_back({.url = remote.url, .model = remote.model, .key_variable = remote.key_variable});
+  return openai::make_remote_generator(std::move(options));
 }
 
 std::uint64_t Workspace::seed(const std::string& stage_name, std::int64_t use) const {

@@ -45,8 +45,11 @@ class Workspace {
   /// Writes a new model into the home and the ledger.
   ModelRef keep(const std::shared_ptr<const model::Model>& model, const ledger::ModelFact& fact);
 
-  /// A generator over a model; `generators` keeps it alive.
+  /// A generator over a model, of this process or behind a server; `generators` keeps it alive.
   evaluate::Responder responder(const ModelRef& model, std::vector<std::unique_ptr<generate::Generator>>& generators);
+
+  /// A generator over a server.
+  std::unique_ptr<generate::Generator> remote_generator(const RemoteModel& remote) const;
 
   /// A seed for one use of a stage, which differs from the seeds of all other uses.
   std::uint64_t seed(const std::string& stage_name, std::int64_t use = 0) const;
