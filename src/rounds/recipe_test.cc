@@ -52,10 +52,10 @@ TEST(Recipe, RefusesUnknownKeysWithTheLineAndTheNearestKey) {
 }
 
 TEST(Recipe, RefusesValuesOfTheWrongKindOrOutOfRange) {
-  EXPECT_THAT(refusal("rounds = 1", "rounds = \"one\""),
+  EXPECT_THAT(refusal("rounds = 6", "rounds = \"one\""),
               AllOf(HasSubstr("line 6"), HasSubstr("must be a whole number")));
-  EXPECT_THAT(refusal("rounds = 1", "rounds = 0"), HasSubstr("is 0, but must be at least 1"));
-  EXPECT_THAT(refusal("rounds = 1", "rounds = 1.5"), HasSubstr("must be a whole number"));
+  EXPECT_THAT(refusal("rounds = 6", "rounds = 0"), HasSubstr("is 0, but must be at least 1"));
+  EXPECT_THAT(refusal("rounds = 6", "rounds = 1.5"), HasSubstr("must be a whole number"));
   EXPECT_THAT(refusal("annotators = [\"verifier\"]", "annotators = [\"verfier\"]"), HasSubstr("did you mean \"verifier\""));
   EXPECT_THAT(refusal("data_share = 0.9", "data_share = 0"), HasSubstr("must be above 0"));
   EXPECT_THAT(refusal("temperature = 1.0", "temperature = nan"), HasSubstr("temperature"));

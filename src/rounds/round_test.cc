@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -116,7 +117,10 @@ TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
   const auto dpo = ledger.models_of(key_of_stage["round 1 / dpo"]);
   EXPECT_EQ(dpo.at(0).parents.at(0).hash, sft[2].hash);
   EXPECT_EQ(outcome_.deployed.average.hash, dpo.back().hash);
-  EXPECT_EQ(outcome_.deployed.variants.size(), 3U);  // two different models can answer in the next round
+  std::set<std::string> answering;
+  for (const auto& model : outcome_.deployed.variants) answering.insert(model.hash);
+  EXPECT_EQ(answering.size(), outcome_.deployed.variants.size());
+  EXPECT_GE(answering.size(), 2U);  // or two different models could not answer in the next round
   EXPECT_FALSE(ledger.training_rows_of(key_of_stage["round 1 / dpo"]).empty());
 }
 
