@@ -19,20 +19,26 @@ std::string describe(const SamplingSection& sampling) {
   return fmt::format("temperature {:g}, at most {} tokens", sampling.temperature, sampling.max_tokens);
 }
 
+// The stages that make a start model, in their order and each once; a start model that only renames another has none.
+void add_start(const Recipe& recipe, const std::string& model, std::vector<std::string>& names) {
+  const auto start = std::find_if(recipe.start.begin(), recipe.start.end(), [&](const auto& entry) { return entry.name == model; });
+  if (start != recipe.start.end() && !start->from.empty()) {
+    add_start(recipe, start->from, names);
+    if (start->text.empty()) return;
+  }
+  const auto name = "start / " + model;
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
 }  // namespace
 
 std::vector<std::string> stage_names(const Recipe& recipe) {
-  std::vector<std::string> models = {recipe.models.pretrained};
-  models.insert(models.end(), recipe.models.bootstrap.begin(), recipe.models.bootstrap.end());
   std::vector<std::string> names;
-  for (const auto& model : models) {
-    const auto name = "start / " + model;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
+  add_start(recipe, recipe.models.pretrained, names);
+  for (const auto& model : recipe.models.bootstrap) add_start(recipe, model, names);
   names.emplace_back("start / evaluate");
   if (!recipe.judge.model.empty()) {
-    const auto judge = "start / " + recipe.judge.model;
-    if (std::find(names.begin(), names.end(), judge) == names.end()) names.push_back(judge);
+    add_start(recipe, recipe.judge.model, names);
     names.emplace_back("start / calibrate");
   }
   for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
@@ -56,6 +62,7 @@ std::string describe_plan(const Recipe& recipe) {
     text += fmt::format("  {:<20} {}\n", stage, what);
   };
   for (const auto& start : recipe.start) {
+    if (!start.from.empty() && start.text.empty()) continue;
     line("start / " + start.name,
          start.from.empty() ? fmt::format("random weights ({} layers of {}), then text: {}", start.num_layers,
                                           start.hidden_size, describe(start.train))

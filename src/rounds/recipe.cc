@@ -227,7 +227,7 @@ void check_name(const Recipe& recipe) {
 }
 
 void check_start(const Recipe& recipe, const StartModel& start) {
-  if (start.text.empty() || start.tokenizer.empty() == start.from.empty()) {
+  if ((start.text.empty() && start.from.empty()) || start.tokenizer.empty() == start.from.empty()) {
     fail(recipe, fmt::format("[start.{}] needs \"text\", and either \"from\", a model to fine-tune, or \"tokenizer\" for random weights.", start.name));
   }
   if (start.num_heads % start.num_kv_heads != 0 || start.hidden_size % start.num_heads != 0 ||
@@ -308,12 +308,25 @@ void check_references(const Recipe& recipe) {
   }
 }
 
+// Start models that are made of each other in a circle would never be made.
+void check_ends(const Recipe& recipe, const StartModel& start) {
+  const StartModel* at = &start;
+  for (std::size_t steps = 0; at != nullptr; ++steps) {
+    if (steps > recipe.start.size())
+      fail(recipe, fmt::format("[start.{}] is made from itself by way of its \"from\".", start.name));
+    const auto next = std::find_if(recipe.start.begin(), recipe.start.end(),
+                                   [&](const auto& other) { return other.name == at->from; });
+    at = next == recipe.start.end() ? nullptr : &*next;
+  }
+}
+
 void check_models(const Recipe& recipe) {
   check_model_name(recipe, recipe.models.pretrained);
   for (const auto& model : recipe.models.bootstrap) check_model_name(recipe, model, true);
   if (!recipe.judge.model.empty()) check_model_name(recipe, recipe.judge.model);
   for (const auto& start : recipe.start) {
-    if (!start.from.empty()) recipe.model_path(start.from);
+    if (!start.from.empty()) check_model_name(recipe, start.from);
+    check_ends(recipe, start);
   }
   if (!recipe.curate.encoder.empty()) recipe.model_path(recipe.curate.encoder);
 }

@@ -38,14 +38,15 @@ struct TrainSection {
   double data_share = 1.0;            ///< of the rows that each variant sees, chosen by its seed
 };
 
-/// A model made before the rounds begin. Either from nothing: random weights, then next-token training on whole
-/// dialogs. Or from a model that exists, fine-tuned on dialogs: models of different specialities to begin with.
+/// A model made before the rounds begin. From nothing: random weights, then next-token training on whole dialogs. From
+/// another model, fine-tuned on dialogs: models of different specialities to begin with. Or, without `text`, another name
+/// for a model, so that a recipe names it once.
 struct StartModel {
   std::string name;
   std::uint64_t seed = 1;
-  std::string from;       ///< folder, .gguf or short name of the model to fine-tune; empty: random weights
+  std::string from;       ///< another start model, a folder, .gguf or short name; empty: random weights
   std::string tokenizer;  ///< of random weights: folder or file, relative to the recipe
-  std::string text;       ///< JSONL of dialogs, relative to the recipe
+  std::string text;       ///< JSONL of dialogs, relative to the recipe; empty with `from`: the model as it is
   // Shape of random weights.
   std::int64_t hidden_size = 64;
   std::int64_t intermediate_size = 128;

@@ -60,14 +60,9 @@ class Run {
 
   /// The models of round 1: those the recipe names, best first.
   History start() {
-    std::map<std::string, ModelSet> made;
-    const auto model_named = [&](const std::string& name) {
-      if (!made.contains(name)) made[name] = start_model(name);
-      return made[name].average;
-    };
     History history;
-    history.pretrained = model_named(recipe_.models.pretrained);
-    for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(model_named(name));
+    history.pretrained = start_model(recipe_.models.pretrained);
+    for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(start_model(name));
     history.deployed.average = history.deployed.variants[0];
     history.start_scores =
         stage("start / evaluate", 1, {{"models", history.deployed.hash()}, {"suites", pool_.hash_of_suites()}},
@@ -76,7 +71,7 @@ class Run {
     history.scores = history.start_scores;
     history.deployed = best_first(history.deployed.variants, history.start_scores);
     if (!recipe_.judge.model.empty()) {
-      const auto judge = model_named(recipe_.judge.model);
+      const auto judge = start_model(recipe_.judge.model);
       history.judge = stage("start / calibrate", 1, {{"judge", judge.hash}}, key_text(recipe_.judge),
                             [&](const auto& key) { return calibrate_judge(work_, key, judge); });
     }
@@ -187,20 +182,35 @@ class Run {
                          std::forward<Work>(work));
   }
 
-  ModelSet start_model(const std::string& name) {
-    for (const auto& remote : recipe_.remote) {
-      if (remote.name != name) continue;
-      return stage("start / " + name, 1, {{"url", remote.url}, {"model", remote.model}}, "{}",
-                   [&](const auto& key) { return use_remote_model(work_, key, remote); });
+  /// What a name of the recipe means: a model behind a server, one that is made here, or one from outside. Made once.
+  ModelRef start_model(const std::string& name) {
+    if (const auto known = start_models_.find(name); known != start_models_.end()) return known->second;
+    return start_models_[name] = new_start_model(name);
+  }
+
+  ModelRef new_start_model(const std::string& name) {
+    const auto called = [&](const auto& entry) { return entry.name == name; };
+    if (const auto remote = std::find_if(recipe_.remote.begin(), recipe_.remote.end(), called); remote != recipe_.remote.end()) {
+      return stage("start / " + name, 1, {{"url", remote->url}, {"model", remote->model}}, "{}",
+                   [&](const auto& key) { return use_remote_model(work_, key, *remote); })
+          .average;
     }
-    const auto start =
-        std::find_if(recipe_.start.begin(), recipe_.start.end(), [&](const auto& entry) { return entry.name == name; });
-    if (start != recipe_.start.end()) {
+    const auto start = std::find_if(recipe_.start.begin(), recipe_.start.end(), called);
+    if (start == recipe_.start.end()) {
+      return stage("start / " + name, 1, {{"files", hash_of_files(recipe_.model_path(name))}}, "{}",
+                   [&](const auto& key) { return use_start_model(work_, key, name); })
+          .average;
+    }
+    if (start->from.empty()) {
       return stage("start / " + name, 1, {{"sources", hash_of_sources(work_, *start)}}, key_text(*start),
-                   [&](const auto& key) { return make_start_model(work_, key, *start); });
+                   [&](const auto& key) { return make_start_model(work_, key, *start); })
+          .average;
     }
-    return stage("start / " + name, 1, {{"files", hash_of_files(recipe_.resolve(name))}}, "{}",
-                 [&](const auto& key) { return use_start_model(work_, key, name); });
+    const auto from = start_model(start->from);
+    if (start->text.empty()) return from;
+    return stage("start / " + name, 2, {{"from", from.hash}, {"sources", hash_of_sources(work_, *start)}}, key_text(*start),
+                 [&](const auto& key) { return fine_tune_start_model(work_, key, *start, from); })
+        .average;
   }
 
   FactSet collect(const std::string& key, const CollectionPlan& plan, std::span<const ledger::PromptId> prompts) {
@@ -243,6 +253,7 @@ class Run {
   const Recipe& recipe_;
   StageRunner& runner_;
   PromptPool pool_;
+  std::map<std::string, ModelRef> start_models_;
 };
 
 // Before anything is done: a mistyped name would show only after all the work that was not wanted.

@@ -32,7 +32,6 @@ std::string hash_of_sources(const Workspace& work, const StartModel& start) {
   if (!start.from.empty()) {
     return base::FieldHasher()
         .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
-        .add(hash_of_files(work.recipe.model_path(start.from)))
         .add(work.recipe.models.format)
         .add(work.recipe.models.compute)
         .finish()
@@ -63,8 +62,10 @@ ModelSet keep_start_model(Workspace& work, const std::string& stage, const Start
   return {.variants = {kept}, .average = kept};
 }
 
-ModelSet fine_tune(Workspace& work, const std::string& stage, const StartModel& start) {
-  const auto model = model::Model::load(work.recipe.model_path(start.from), {.compute_type = model::ComputeType::kFloat32});
+}  // namespace
+
+ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const StartModel& start, const ModelRef& from) {
+  const auto model = work.load_for_training(from);
   const auto format = work.format(*model);
   std::vector<model::TokenRow> rows;
   for (const auto& dialog : chat::read_dialog_file(work.recipe.resolve(start.text)).dialogs) {
@@ -76,10 +77,7 @@ ModelSet fine_tune(Workspace& work, const std::string& stage, const StartModel& 
   return keep_start_model(work, stage, start, trained, "sft", losses);
 }
 
-}  // namespace
-
 ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start) {
-  if (!start.from.empty()) return fine_tune(work, stage, start);
   const auto tokenizer_path = work.recipe.resolve(start.tokenizer);
   const auto tokenizer = text::load_tokenizer(tokenizer_path);
   if (work.recipe.models.format.empty()) {

@@ -6,13 +6,15 @@
 
 namespace drover::rounds {
 
-/// Hash of everything from outside that decides a start model: its text and its tokenizer.
+/// Hash of everything from outside that decides a start model: its text and, of random weights, its tokenizer.
 std::string hash_of_sources(const Workspace& work, const StartModel& start);
 
-/// Makes a start model. Without `from`: random weights, then next-token training on whole dialogs (every token learned);
+/// Makes a start model from nothing: random weights, then next-token training on whole dialogs (every token learned);
 /// for a planted task the text holds right and wrong answers, so that later stages have something to choose from.
-/// With `from`: that model, fine-tuned on the final answers of the dialogs.
 ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start);
+
+/// Fine-tunes `from` on the final answers of the start model's dialogs.
+ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const StartModel& start, const ModelRef& from);
 
 /// A model folder or GGUF file from outside, used where it lies.
 ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name);
