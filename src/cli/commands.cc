@@ -14,6 +14,7 @@ void add_all_commands(const Commands& commands) {
   add_gc_command(commands);
   add_annotate_command(commands);
   add_train_command(commands);
+  add_merge_command(commands);
   add_average_command(commands);
   add_score_command(commands);
   add_evaluate_command(commands);

@@ -24,6 +24,7 @@ void add_info_command(const Commands& commands);
 void add_inspect_command(const Commands& commands);
 void add_judge_command(const Commands& commands);
 void add_logprobs_command(const Commands& commands);
+void add_merge_command(const Commands& commands);
 void add_report_command(const Commands& commands);
 void add_run_command(const Commands& commands);
 void add_score_command(const Commands& commands);

@@ -20,7 +20,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kCommands = {"run", "status", "trace", "report", "annotate", "train", "average", "score", "curate", "judge", "generate", "serve", "chat", "inspect", "tokenize", "logprobs", "gap", "convert", "info", "doctor"};
+const std::vector<std::string> kCommands = {"run", "status", "trace", "report", "annotate", "train", "merge", "average", "score", "curate", "judge", "generate", "serve", "chat", "inspect", "tokenize", "logprobs", "gap", "convert", "info", "doctor"};
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

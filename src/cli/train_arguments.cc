@@ -29,7 +29,12 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--beta1", train.adamw.beta1, "AdamW's first decay")->capture_default_str();
   command.add_option("--beta2", train.adamw.beta2, "AdamW's second decay")->capture_default_str();
   command.add_option("--epsilon", train.adamw.epsilon, "AdamW's smallest denominator")->capture_default_str();
-  command.add_option("--seed", train.seed, "order of the rows")->capture_default_str();
+  command.add_option("--seed", train.seed, "order of the rows, and what adapters are drawn from")->capture_default_str();
+  command.add_option("--lora-rank", train.lora.rank, "train low-rank adapters of this rank over a frozen trunk: far less memory; OUT becomes a PEFT folder; 0: off")
+      ->capture_default_str();
+  command.add_option("--lora-alpha", train.lora.alpha, "adapters are multiplied with alpha / rank; 0: twice the rank")->capture_default_str();
+  command.add_option("--lora-targets", train.lora.targets, "linear maps that get adapters, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; not given: all")
+      ->delimiter(',');
   command.add_option("--checkpoint", arguments.checkpoint, "folder for checkpoints; the same command goes on from there");
   command.add_option("--checkpoint-every", train.checkpoint_every, "steps between checkpoints")->capture_default_str();
   command.add_option("--keep-checkpoints", train.keep_checkpoints, "how many of the newest checkpoints stay")->capture_default_str();

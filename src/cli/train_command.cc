@@ -13,6 +13,7 @@
 #include "cli/train_arguments.h"
 #include "cli/train_log.h"
 #include "cli/train_rows.h"
+#include "model/adapter_folder.h"
 #include "model/lineage.h"
 #include "model/model.h"
 #include "model/model_folder.h"
@@ -71,8 +72,12 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   apply_config(arguments);
   check_options_of_kind(arguments);
   model::use_threads(arguments.threads);
-  // In float32, because that is what master weights are; the run lets go of it once it has copied them.
-  auto start = model::Model::load(model::model_path(arguments.model), {.compute_type = model::ComputeType::kFloat32, .device = arguments.device});
+  arguments.train.lora.validate();  // before anything is loaded
+  // In float32, because that is what master weights are, but for adapters, which leave the weights as they compute; the run lets go of it
+  // once it has copied them.
+  const auto path = model::model_path(arguments.model);
+  const auto type = arguments.train.lora.is_on() ? compute_type(arguments.dtype) : model::ComputeType::kFloat32;
+  auto start = model::Model::load(path, {.compute_type = type, .device = arguments.device});
   const auto rows = read_train_rows(arguments, *start);
   TrainLog log(arguments, rows);
   log.show_rows(start->tokenizer());
@@ -81,12 +86,15 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   options.on_start = [&](const train::RunOutlook& outlook) { log.show(outlook); };
   options.on_progress = progress.on_progress();
   const auto origin = model::weights_hash(*start);
+  const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(path), .start = origin, .seed = options.seed,
+                                            .tokenizer_source = start->tokenizer_source(), .chat_template = start->chat_template()};
+  options.on_adapter = [&](const model::Adapter& adapter) { model::save_adapter(adapter, options.lora, adapter_origin, arguments.out); };
   const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
     progress.clear();
     log.add(report);
     throw_if_interrupted();
   });
-  model::save_model(*trained, {.start = origin}, arguments.out);
+  if (trained != nullptr) model::save_model(*trained, {.start = origin}, arguments.out);
   return base::ExitStatus::kDone;
 }
 

@@ -93,6 +93,12 @@ void TrainLog::show(const train::RunOutlook& outlook) const {
   const auto saved = outlook.tokens_unshared - outlook.tokens;
   fmt::print(stderr, "{}: {} rows, {} tokens{}, {} learned\n", arguments_.kind, grouped(outlook.rows), grouped(outlook.tokens),
              saved > 0 ? fmt::format(" ({} of prompts that responses share are computed once)", grouped(saved)) : "", grouped(outlook.learned));
+  if (outlook.parameters_learned == outlook.parameters) {
+    fmt::print(stderr, "{}: all {} parameters learn\n", arguments_.kind, grouped(outlook.parameters));
+  } else {
+    fmt::print(stderr, "{}: {} numbers learn, {:.2f}% of the model's {} parameters\n", arguments_.kind, grouped(outlook.parameters_learned),
+               100.0 * static_cast<double>(outlook.parameters_learned) / static_cast<double>(outlook.parameters), grouped(outlook.parameters));
+  }
   const auto continued = outlook.steps_done > 0 ? fmt::format(", going on after step {}", outlook.steps_done) : std::string();
   fmt::print(stderr, "{}: {} steps, {} tokens in all, at most {} at once{}; about {:.2f} GB and {}\n", arguments_.kind, grouped(outlook.steps),
              grouped(outlook.step_tokens), grouped(outlook.largest_row), continued,

@@ -78,7 +78,7 @@ Tensor within_window(const Tensor& query_positions, const Tensor& key_positions,
 
 }  // namespace
 
-Decoder::Decoder(DecoderConfig config, NamedTensors parameters) : config_(std::move(config)) {
+Decoder::Decoder(DecoderConfig config, NamedTensors parameters, const std::vector<LowRankPair>& pairs) : config_(std::move(config)) {
   config_.validate();
   std::map<std::string, Tensor, std::less<>> given;
   for (auto& [name, tensor] : parameters) {
@@ -95,7 +95,7 @@ Decoder::Decoder(DecoderConfig config, NamedTensors parameters) : config_(std::m
   if (!given.empty()) {
     throw base::UserError("The tensor '{}' is surplus: a model of this configuration has none of that name.", given.begin()->first);
   }
-  gather_layers();
+  gather_layers(pairs);
   const RopeTable table = rope_table(config_);
   rotary_magnitude_ = table.magnitude;
   inverse_frequencies_ = at::empty({static_cast<std::int64_t>(table.inverse_frequencies.size())}, at::kFloat);
@@ -103,28 +103,40 @@ Decoder::Decoder(DecoderConfig config, NamedTensors parameters) : config_(std::m
   inverse_frequencies_ = inverse_frequencies_.to(device());
 }
 
-void Decoder::gather_layers() {
+void Decoder::gather_layers(const std::vector<LowRankPair>& pairs) {
+  std::size_t pairs_found = 0;
   for (std::int64_t index = 0; index < config_.num_layers; ++index) {
     const auto get = [&](std::string_view name) { return find(fmt::format("model.layers.{}.{}", index, name)); };
+    const auto linear_of = [&](const std::string& name) {
+      Linear linear{.weight = get(name + ".weight"), .bias = get(name + ".bias"), .a = {}, .b = {}};
+      const auto full = fmt::format("model.layers.{}.{}.weight", index, name);
+      for (const auto& pair : pairs) {
+        if (pair.weight != full) continue;
+        linear.a = pair.a;
+        linear.b = pair.b;
+        linear.scale = pair.scale;
+        ++pairs_found;
+      }
+      return linear;
+    };
     layers_.push_back({.input_norm = get("input_layernorm.weight"),
                        .post_attention_norm = get("post_attention_layernorm.weight"),
-                       .q = get("self_attn.q_proj.weight"),
-                       .k = get("self_attn.k_proj.weight"),
-                       .v = get("self_attn.v_proj.weight"),
-                       .o = get("self_attn.o_proj.weight"),
-                       .q_bias = get("self_attn.q_proj.bias"),
-                       .k_bias = get("self_attn.k_proj.bias"),
-                       .v_bias = get("self_attn.v_proj.bias"),
-                       .o_bias = get("self_attn.o_proj.bias"),
+                       .q = linear_of("self_attn.q_proj"),
+                       .k = linear_of("self_attn.k_proj"),
+                       .v = linear_of("self_attn.v_proj"),
+                       .o = linear_of("self_attn.o_proj"),
                        .q_norm = get("self_attn.q_norm.weight"),
                        .k_norm = get("self_attn.k_norm.weight"),
-                       .gate = get("mlp.gate_proj.weight"),
-                       .up = get("mlp.up_proj.weight"),
-                       .down = get("mlp.down_proj.weight"),
-                       .gate_bias = get("mlp.gate_proj.bias"),
-                       .up_bias = get("mlp.up_proj.bias"),
-                       .down_bias = get("mlp.down_proj.bias")});
+                       .gate = linear_of("mlp.gate_proj"),
+                       .up = linear_of("mlp.up_proj"),
+                       .down = linear_of("mlp.down_proj")});
   }
+  DROVER_CHECK_EQ(pairs_found, pairs.size(), "Pairs belong to weights of layers, one to each");
+}
+
+Tensor Decoder::Linear::operator()(const Tensor& x) const {
+  const Tensor plain = linear(x, weight, bias);
+  return a.defined() ? plain + at::linear(at::linear(x, a), b) * scale : plain;
 }
 
 Tensor Decoder::find(std::string_view name) const {
@@ -165,15 +177,15 @@ const PackedMatrix* Decoder::packed_head() const {
 Tensor Decoder::attention(const Layer& layer, std::size_t index, const Tensor& x, const Tensor& cosines, const Tensor& sines,
                           const Attend& attend) const {
   const std::int64_t tokens = x.size(0);
-  Tensor q = linear(x, layer.q, layer.q_bias).view({tokens, config_.num_heads, config_.head_dim});
-  Tensor k = linear(x, layer.k, layer.k_bias).view({tokens, config_.num_kv_heads, config_.head_dim});
-  const Tensor v = linear(x, layer.v, layer.v_bias).view({tokens, config_.num_kv_heads, config_.head_dim});
+  Tensor q = layer.q(x).view({tokens, config_.num_heads, config_.head_dim});
+  Tensor k = layer.k(x).view({tokens, config_.num_kv_heads, config_.head_dim});
+  const Tensor v = layer.v(x).view({tokens, config_.num_kv_heads, config_.head_dim});
   if (config_.qk_norm) {
     q = rms_norm(q, layer.q_norm, config_.rms_norm_eps);
     k = rms_norm(k, layer.k_norm, config_.rms_norm_eps);
   }
   const Tensor attended = attend(index, rotated(q, cosines, sines), rotated(k, cosines, sines), v);
-  return linear(attended.reshape({tokens, config_.num_heads * config_.head_dim}), layer.o, layer.o_bias);
+  return layer.o(attended.reshape({tokens, config_.num_heads * config_.head_dim}));
 }
 
 Tensor Decoder::hidden_with(std::span<const text::TokenId> tokens, std::span<const std::int32_t> positions, const Attend& attend) const {
@@ -193,8 +205,8 @@ Tensor Decoder::hidden_with(std::span<const text::TokenId> tokens, std::span<con
     const Layer& layer = layers_[i];
     x = x + attention(layer, i, rms_norm(x, layer.input_norm, config_.rms_norm_eps), cosines, sines, attend);
     const Tensor h = rms_norm(x, layer.post_attention_norm, config_.rms_norm_eps);
-    const Tensor gated = at::silu(linear(h, layer.gate, layer.gate_bias)) * linear(h, layer.up, layer.up_bias);
-    x = x + linear(gated, layer.down, layer.down_bias);
+    const Tensor gated = at::silu(layer.gate(h)) * layer.up(h);
+    x = x + layer.down(gated);
   }
   return rms_norm(x, parameter("model.norm.weight"), config_.rms_norm_eps);
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/low_rank_pair.h"
 #include "model/packed/packed_matrix.h"
 #include "model/token_tree.h"
 
@@ -45,7 +46,11 @@ class Decoder {
  public:
   /// Takes parameters in any order; they must be exactly those of `parameter_shapes(config)`, of one type (float32 or bfloat16) on
   /// one device. Throws UserError that names the tensor which is missing, surplus or of the wrong shape or type.
-  Decoder(DecoderConfig config, NamedTensors parameters);
+  Decoder(DecoderConfig config, NamedTensors parameters) : Decoder(std::move(config), std::move(parameters), {}) {}
+
+  /// The same with low-rank pairs beside some of the layers' weights, in the parameters' type: for training. Whoever reads
+  /// `parameters` sees the weights without them.
+  Decoder(DecoderConfig config, NamedTensors parameters, const std::vector<LowRankPair>& pairs);
 
   const DecoderConfig& config() const { return config_; }
 
@@ -89,14 +94,21 @@ class Decoder {
   at::Tensor outputs_of(const at::Tensor& hidden) const;
 
  private:
+  struct Linear {
+    at::Tensor operator()(const at::Tensor& x) const;
+
+    at::Tensor weight, bias;  // no bias: undefined
+    at::Tensor a, b;          // of the low-rank pair; undefined without one
+    double scale = 0.0;
+  };
   struct Layer {
     at::Tensor input_norm, post_attention_norm;
-    at::Tensor q, k, v, o, q_bias, k_bias, v_bias, o_bias;  // biases and head norms are undefined where the model has none
-    at::Tensor q_norm, k_norm;
-    at::Tensor gate, up, down, gate_bias, up_bias, down_bias;
+    Linear q, k, v, o;
+    at::Tensor q_norm, k_norm;  // undefined where heads are not normalised
+    Linear gate, up, down;
   };
   at::Tensor find(std::string_view name) const;  // undefined when the model has no such parameter
-  void gather_layers();
+  void gather_layers(const std::vector<LowRankPair>& pairs);
   const at::Tensor& head_weight() const;
   const PackedMatrix* packed_head() const;  // null where head_log_probs has to pack by itself, or cannot
   at::Tensor attention(const Layer& layer, std::size_t index, const at::Tensor& x, const at::Tensor& cosines,

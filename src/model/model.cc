@@ -4,6 +4,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "model/adapter_folder.h"
 #include "model/config_json.h"
 #include "model/decoder.h"
 #include "model/load_decoder.h"
@@ -21,6 +22,7 @@ at::Tensor plain(const at::Tensor& tensor) { return tensor.detach().cpu().contig
 }  // namespace
 
 std::shared_ptr<const Model> Model::load(const fs::path& path, const LoadOptions& options) {
+  if (is_adapter_folder(path)) return load_with_adapter(path, adapter_base(path), options);
   auto decoder = load_decoder(path, options);
   try {
     return std::make_shared<const Model>(std::move(decoder), text::load_tokenizer(path), text::read_chat_template(path), path);

@@ -26,7 +26,7 @@ struct LoadOptions {
 /// This header is free of LibTorch, so that every room can hold models.
 class Model {
  public:
-  /// Loads a Hugging Face folder or a .gguf file. Throws UserError that names the file and the fault.
+  /// Loads a Hugging Face folder or a .gguf file; a folder of a PEFT adapter is merged into the base model that it names. Throws UserError that names the file and the fault.
   static std::shared_ptr<const Model> load(const std::filesystem::path& path, const LoadOptions& options = {});
 
   /// Puts a model together from its parts (training, averaging, tests). Throws UserError when the tokenizer has more ids than the

@@ -91,11 +91,11 @@ class FolderUnderConstruction {
   fs::path temporary_;
 };
 
-void check_replaceable(const fs::path& folder) {
+void check_replaceable(const fs::path& folder, std::string_view what, std::string_view mark) {
   if (!fs::exists(folder)) return;
-  if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the model.", folder.string());
-  if (!fs::is_empty(folder) && !fs::exists(folder / "config.json")) {
-    throw base::UserError("'{}' holds other files than a model; give a new or empty folder.", folder.string());
+  if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the {}.", folder.string(), what);
+  if (!fs::is_empty(folder) && !fs::exists(folder / mark)) {
+    throw base::UserError("'{}' holds other files than {} {}; give a new or empty folder.", folder.string(), what.front() == 'a' ? "an" : "a", what);
   }
 }
 
@@ -113,15 +113,21 @@ void write_weights_of(const Decoder& decoder, const fs::path& folder) {
 
 }  // namespace
 
+void write_folder(const fs::path& target, std::string_view what, std::string_view mark, const std::function<void(const fs::path& folder)>& write) {
+  check_replaceable(target, what, mark);
+  FolderUnderConstruction made(target);
+  write(made.path());
+  made.commit();
+}
+
 void write_model_folder(const fs::path& target, const ModelFolder& model,
                         const std::function<void(const fs::path& folder)>& write_weights) {
-  check_replaceable(target);
-  FolderUnderConstruction made(target);
-  base::write_file_atomically(made.path() / "config.json", with_lineage(to_config_json(model.config, model.type), model.lineage));
-  base::write_file_atomically(made.path() / "generation_config.json", generation_config_json(model.config));
-  write_weights(made.path());
-  write_tokenizer_files(model.tokenizer_source, model.chat_template, made.path());
-  made.commit();
+  write_folder(target, "model", "config.json", [&](const fs::path& made) {
+    base::write_file_atomically(made / "config.json", with_lineage(to_config_json(model.config, model.type), model.lineage));
+    base::write_file_atomically(made / "generation_config.json", generation_config_json(model.config));
+    write_weights(made);
+    write_tokenizer_files(model.tokenizer_source, model.chat_template, made);
+  });
 }
 
 void save_model(const Model& model, const Lineage& lineage, const fs::path& folder) {

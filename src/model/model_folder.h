@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/config.h"
 #include "model/lineage.h"
@@ -19,6 +20,12 @@ struct ModelFolder {
   std::filesystem::path tokenizer_source;     ///< folder or GGUF file
   std::optional<std::string> chat_template;
 };
+
+/// Writes a folder that appears whole or not at all, also when the process is killed: `write` gets the folder that its files belong into.
+/// An earlier folder at this place is replaced when it is empty or holds the file `mark`; any other throws UserError, which calls what is
+/// written `what`.
+void write_folder(const std::filesystem::path& target, std::string_view what, std::string_view mark,
+                  const std::function<void(const std::filesystem::path& folder)>& write);
 
 /// Writes a model folder; `write_weights` gets the folder that its files belong into. The folder appears whole or not at all, also when
 /// the process is killed; an earlier model at this place is replaced, any other folder that is not empty throws UserError.

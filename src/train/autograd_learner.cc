@@ -1,6 +1,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -32,16 +33,39 @@ model::NamedTensors with_names_of(const model::NamedTensors& named, const std::v
   return result;
 }
 
+/// What learns of a decoder, float32.
+model::NamedTensors learned_tensors(const model::Decoder& start, const std::optional<model::Adapter>& adapter) {
+  return copies(adapter ? model::tensors_of(*adapter) : start.parameters(), at::kFloat);
+}
+
+/// The decoder that computes: `leaves` in place of what learns, all else as it is in `start`.
+std::unique_ptr<model::Decoder> decoder_over(const model::NamedTensors& leaves, const model::Decoder& start, const std::optional<model::Adapter>& adapter,
+                                             at::ScalarType type) {
+  if (!adapter) return std::make_unique<model::Decoder>(start.config(), leaves);
+  const auto learning = model::with_tensors(*adapter, leaves);
+  model::NamedTensors parameters;
+  for (const auto& [name, tensor] : start.parameters()) {
+    const auto is_same = [&, &own = name](const auto& whole) { return whole.first == own; };
+    const auto found = std::find_if(learning.whole.begin(), learning.whole.end(), is_same);
+    // A copy unless the type fits already: then the start model stays, over its file where it lies over one.
+    parameters.emplace_back(name, found == learning.whole.end() ? tensor.detach().to(type) : found->second);
+  }
+  return std::make_unique<model::Decoder>(start.config(), std::move(parameters), learning.pairs);
+}
+
 /// Gradients of a row arrive on the leaves that compute and are then added up in float32.
 class AutogradLearner final : public Learner {
  public:
-  AutogradLearner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw)
-      : masters_(copies(start.parameters(), at::kFloat)), optimizer_(tensors_of(masters_), adamw) {
+  AutogradLearner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw, std::optional<model::Adapter> adapter)
+      : adapter_(std::move(adapter)), masters_(learned_tensors(start, adapter_)), optimizer_(tensors_of(masters_), adamw) {
     const auto computing = scalar_type_of(type);
-    auto leaves = computing == at::kFloat ? masters_ : copies(masters_, computing);
-    for (auto& [name, leaf] : leaves) leaf.set_requires_grad(true);
-    working_ = std::make_unique<model::Decoder>(start.config(), std::move(leaves));
-    for (const auto& [name, master] : masters_) gradients_.push_back(at::zeros(master.sizes(), master.options().requires_grad(false)));
+    leaves_ = computing == at::kFloat ? masters_ : copies(masters_, computing);
+    for (auto& [name, leaf] : leaves_) leaf.set_requires_grad(true);
+    working_ = decoder_over(leaves_, start, adapter_, computing);
+    for (const auto& [name, master] : masters_) {
+      gradients_.push_back(at::zeros(master.sizes(), master.options().requires_grad(false)));
+      learned_shapes_.emplace_back(name, master.sizes().vec());
+    }
   }
 
   at::Tensor forward(const model::TokenRow& row) override {
@@ -55,9 +79,8 @@ class AutogradLearner final : public Learner {
     DROVER_CHECK(output_gradients.sizes() == outputs_.sizes(), "Gradients have the shape of what forward gave");
     std::exchange(outputs_, {}).backward(output_gradients);
     const at::NoGradGuard no_grad;
-    const auto& leaves = working_->parameters();
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-      auto& gradient = leaves[i].second.mutable_grad();
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      auto& gradient = leaves_[i].second.mutable_grad();
       if (!gradient.defined()) continue;
       gradients_[i].add_(gradient);
       gradient.reset();
@@ -83,6 +106,7 @@ class AutogradLearner final : public Learner {
   std::int64_t num_steps() const override { return optimizer_.num_steps(); }
 
   const model::DecoderConfig& config() const override { return working_->config(); }
+  const model::NamedShapes& learned_shapes() const override { return learned_shapes_; }
 
   at::Tensor part(Part part, std::size_t index) const override {
     switch (part) {
@@ -113,7 +137,8 @@ class AutogradLearner final : public Learner {
       largest = std::max(largest, master.numel());
     }
     // Masters, both moments and gradients; a copy that computes unless the masters do; each row's gradients on the leaves.
-    const std::int64_t weights = parameters * (16 + (size == 4 ? 0 : size) + size);
+    std::int64_t weights = parameters * (16 + (size == 4 ? 0 : size) + size);
+    if (adapter_) weights += working_->num_parameters() * size;  // frozen
     const std::int64_t heads = config.num_heads * config.head_dim;
     const std::int64_t keys = config.num_kv_heads * config.head_dim;
     // What autograd keeps of a layer: norms and rotations in float32 and in the computing type, the gated MLP's three products.
@@ -123,7 +148,13 @@ class AutogradLearner final : public Learner {
     return weights + 2 * 4 * largest + packed_tokens * layer * config.num_layers + head;
   }
 
+  std::optional<model::Adapter> adapter() const override {
+    if (!adapter_) return std::nullopt;
+    return model::with_tensors(*adapter_, copies(masters_, at::kFloat));
+  }
+
   std::shared_ptr<const model::Decoder> finished() const override {
+    if (adapter_) return model::merged(model::Decoder(working_->config(), copies(working_->parameters(), working_->dtype())), *adapter());
     return std::make_shared<const model::Decoder>(working_->config(), copies(masters_, working_->dtype()));
   }
 
@@ -146,15 +177,17 @@ class AutogradLearner final : public Learner {
   /// Makes what computes follow the masters, after they changed.
   void publish() {
     const at::NoGradGuard no_grad;
-    const auto& leaves = working_->parameters();
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-      auto leaf = leaves[i].second;
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      auto leaf = leaves_[i].second;
       if (!leaf.is_same(masters_[i].second)) leaf.copy_(masters_[i].second);
     }
   }
 
+  std::optional<model::Adapter> adapter_;  // as it began: what it changes, and how
   model::NamedTensors masters_;
+  model::NamedShapes learned_shapes_;
   AdamW optimizer_;
+  model::NamedTensors leaves_;  // the masters in the type that computes
   std::unique_ptr<model::Decoder> working_;
   std::vector<at::Tensor> gradients_;
   at::Tensor outputs_;  // of the last forward, until its backward
@@ -162,8 +195,9 @@ class AutogradLearner final : public Learner {
 
 }  // namespace
 
-std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw) {
-  return std::make_unique<AutogradLearner>(start, type, adamw);
+std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw,
+                                               std::optional<model::Adapter> adapter) {
+  return std::make_unique<AutogradLearner>(start, type, adamw, std::move(adapter));
 }
 
 }  // namespace drover::train

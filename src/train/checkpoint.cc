@@ -36,7 +36,7 @@ struct NamedState {
 std::vector<NamedState> tensors_of(const Learner& learner, const RunNotes& notes) {
   std::vector<NamedState> tensors;
   std::size_t index = 0;
-  for (const auto& [name, shape] : model::parameter_shapes(learner.config())) {
+  for (const auto& [name, shape] : learner.learned_shapes()) {
     for (const auto& [part, kind] : kParts) {
       tensors.push_back({.name = fmt::format("{}/{}", kind, name), .shape = shape, .read = [&learner, part = part, index] {
                            return learner.part(part, index);
@@ -207,7 +207,7 @@ RunNotes Checkpoint::restore_from(const std::filesystem::path& path, Learner& le
   if (!steps) {
     throw base::UserError("{} says that it holds {} steps. Remove it to begin anew.", path.string(), base::shown_name(text));
   }
-  const auto shapes = model::parameter_shapes(learner.config());
+  const auto& shapes = learner.learned_shapes();
   auto notes = stored_notes(file);
   learner.restore({.masters = stored_tensors(file, "weight", shapes, path),
                    .first_moments = stored_tensors(file, "first_moment", shapes, path),

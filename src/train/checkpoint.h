@@ -19,7 +19,7 @@ struct RunNotes {
   std::vector<double> losses;  ///< LossMonitor::state()
 };
 
-/// The states of a run between two steps, each in one safetensors file "step_N.safetensors" of a folder: master weights, both moments,
+/// The states of a run between two steps, each in one safetensors file "step_N.safetensors" of a folder: masters of what learns, both moments,
 /// the notes, and the key of the run. With the plan of steps, which follows from rows and options, that is everything: a run that goes
 /// on from here makes the same numbers as one that never stopped.
 class Checkpoint {

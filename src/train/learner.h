@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "model/adapter.h"
 #include "model/decoder.h"
 #include "model/token_tree.h"
 #include "model/trained/trained_decoder.h"
@@ -14,7 +16,8 @@
 
 namespace drover::train {
 
-/// A decoder that learns: float32 master weights, float32 gradients, AdamW's moments, and whatever computes. One step goes
+/// A decoder that learns, whole or by an adapter over frozen weights: float32 masters of what learns, float32 gradients, AdamW's moments,
+/// and whatever computes. One step goes
 /// `clear_gradients`, then for each packed row `forward` and `backward`, then `gradient_norm` and `update`.
 class Learner {
  public:
@@ -40,10 +43,12 @@ class Learner {
   /// Steps of AdamW done.
   virtual std::int64_t num_steps() const = 0;
 
-  /// The shape of what learns.
+  /// The shape of the decoder.
   virtual const model::DecoderConfig& config() const = 0;
+  /// What learns: all of model::parameter_shapes, or the tensors of an adapter in the order of model::tensors_of.
+  virtual const model::NamedShapes& learned_shapes() const = 0;
 
-  /// What a run needs to go on: of each parameter its master and AdamW's moments, float32, in the order of model::parameter_shapes.
+  /// What a run needs to go on: of each parameter that learns its master and AdamW's moments, float32, in the order of `learned_shapes`.
   enum class Part { kMaster, kFirstMoment, kSecondMoment };
   /// One of them, of the parameter at `index`: a copy or a view.
   virtual at::Tensor part(Part part, std::size_t index) const = 0;
@@ -65,14 +70,23 @@ class Learner {
   /// and optimizer; without what the process holds beside this learner.
   virtual std::int64_t predicted_peak_bytes(std::int64_t packed_tokens, std::int64_t learned) const = 0;
 
-  /// A copy to keep, in the type that computes.
+  /// The adapter as it has learned, float32; nothing where all parameters learn.
+  virtual std::optional<model::Adapter> adapter() const = 0;
+
+  /// A copy to keep, in the type that computes; an adapter is merged into it.
   virtual std::shared_ptr<const model::Decoder> finished() const = 0;
 };
 
-/// The plainly right learner: LibTorch's autograd over model::Decoder. Any device.
-std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw);
+/// The plainly right learner: LibTorch's autograd over model::Decoder. Any device. `adapter`: what learns over the frozen weights of `start`;
+/// nothing: all of them learn.
+std::unique_ptr<Learner> make_autograd_learner(const model::Decoder& start, model::ComputeType type, const AdamWOptions& adamw,
+                                               std::optional<model::Adapter> adapter = {});
 
 /// The fast one: hand-written passes over the packed kernels (model/trained). The CPU.
-std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw);
+std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw,
+                                             std::optional<model::Adapter> adapter = {});
+
+/// Names and shapes of all tensors of an adapter.
+model::NamedShapes shapes_of(const model::Adapter& adapter);
 
 }  // namespace drover::train

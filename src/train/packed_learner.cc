@@ -13,8 +13,9 @@ using model::Kept;
 /// The hand-written passes of model/trained, on the CPU.
 class PackedLearner final : public Learner {
  public:
-  PackedLearner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw)
-      : adamw_(adamw), decoder_(model::TrainedDecoder::make(start, options)) {
+  PackedLearner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw, std::optional<model::Adapter> adapter)
+      : adamw_(adamw), decoder_(model::TrainedDecoder::make(start, options, adapter ? &*adapter : nullptr)), adapter_(std::move(adapter)),
+        learned_shapes_(adapter_ ? shapes_of(*adapter_) : model::parameter_shapes(start.config())) {
     adamw_.validate();
   }
 
@@ -48,10 +49,11 @@ class PackedLearner final : public Learner {
   std::int64_t num_steps() const override { return num_steps_; }
 
   const model::DecoderConfig& config() const override { return decoder_->config(); }
+  const model::NamedShapes& learned_shapes() const override { return learned_shapes_; }
 
   at::Tensor part(Part part, std::size_t index) const override {
     const auto kept = part == Part::kMaster ? Kept::kMaster : part == Part::kFirstMoment ? Kept::kFirstMoment : Kept::kSecondMoment;
-    return decoder_->read_one(kept, model::parameter_shapes(config())[index].first);
+    return decoder_->read_one(kept, learned_shapes_[index].first);
   }
 
   void restore(const State& state) override {
@@ -67,22 +69,31 @@ class PackedLearner final : public Learner {
     return decoder_->parameter_bytes() + decoder_->pass_bytes(packed_tokens, learned);
   }
 
+  std::optional<model::Adapter> adapter() const override {
+    if (!adapter_) return std::nullopt;
+    return model::with_tensors(*adapter_, decoder_->read(Kept::kMaster));
+  }
+
   std::shared_ptr<const model::Decoder> finished() const override {
     decoder_->free_passes();  // the copy comes in their place
-    return std::make_shared<const model::Decoder>(decoder_->config(), decoder_->read(Kept::kWeights));
+    auto plain = std::make_shared<const model::Decoder>(decoder_->config(), decoder_->read(Kept::kWeights));
+    return adapter_ ? model::merged(*plain, *adapter()) : plain;
   }
 
  private:
   AdamWOptions adamw_;
   std::unique_ptr<model::TrainedDecoder> decoder_;
+  std::optional<model::Adapter> adapter_;  // as it began: what it changes, and how
+  model::NamedShapes learned_shapes_;
   at::Tensor shape_;  // what the last forward gave
   std::int64_t num_steps_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw) {
-  return std::make_unique<PackedLearner>(start, options, adamw);
+std::unique_ptr<Learner> make_packed_learner(const model::Decoder& start, const model::TrainedDecoderOptions& options, const AdamWOptions& adamw,
+                                             std::optional<model::Adapter> adapter) {
+  return std::make_unique<PackedLearner>(start, options, adamw, std::move(adapter));
 }
 
 }  // namespace drover::train

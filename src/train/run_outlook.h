@@ -11,6 +11,8 @@ struct RunOutlook {
   std::int64_t tokens = 0;           ///< of all rows
   std::int64_t tokens_unshared = 0;  ///< what they would be if every response had a copy of its prompt
   std::int64_t learned = 0;          ///< learned positions of all rows
+  std::int64_t parameters = 0;          ///< of the model
+  std::int64_t parameters_learned = 0;  ///< numbers that learn: all of these, or an adapter's
   std::int64_t steps = 0;            ///< of the whole run
   std::int64_t steps_done = 0;       ///< before it was continued
   std::int64_t step_tokens = 0;      ///< of all steps together

@@ -51,6 +51,7 @@ void TrainOptions::validate() const {
   }
   schedule.validate();
   adamw.validate();
+  lora.validate();
   check_not_negative("clip_norm", clip_norm);
   check_count("steps", steps, 0, kMaxSteps);
   if (steps == 0) {

@@ -2,12 +2,18 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <vector>
 
 #include "base/progress.h"
+#include "model/lora_options.h"
 #include "model/model.h"
 #include "train/run_outlook.h"
 #include "train/schedule.h"
+
+namespace drover::model {
+struct Adapter;  // model/adapter.h, which needs LibTorch
+}
 
 namespace drover::train {
 
@@ -34,9 +40,15 @@ struct TrainOptions {
   std::int64_t tokens_per_step = 0;    ///< 1 to 1e8: a step takes rows until they hold this many tokens; 0: rows_per_step
   std::int64_t packed_tokens = 1024;   ///< rows are packed to this size for one forward and backward; only memory and speed depend on it
   bool recompute_layers = false;       ///< keeps each layer's input only and computes the layer again: less memory, a third more time
-  std::uint64_t seed = 0;              ///< order of the rows
+  std::uint64_t seed = 0;              ///< order of the rows, and what a new adapter is drawn from
 
   model::ComputeType compute_type = model::ComputeType::kFloat32;  ///< of activations and the result; master weights are float32
+
+  /// With a rank, adapters learn over a frozen trunk (and a head other than the language head, whole).
+  model::LoraOptions lora = {};
+  /// Takes the adapter that a run has trained, float32. Without it a run with adapters merges them into the model that it returns; with
+  /// it the run returns none, and merged weights never exist.
+  std::function<void(const model::Adapter&)> on_adapter = {};
 
   std::filesystem::path checkpoint_folder = {};  ///< empty: none. A run that finds its own checkpoint there goes on from it
   std::int64_t checkpoint_every = 100;      ///< steps; the last step is always saved

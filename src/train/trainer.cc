@@ -36,6 +36,7 @@ ModelPointer run(const std::string& what, ModelPointer start, std::shared_ptr<co
   const auto tokenizer_source = start->tokenizer_source();
   start.reset();
   auto trained = run_training(what, std::move(decoder), name, objective, options, on_step);
+  if (trained == nullptr) return nullptr;  // the adapter was taken
   return std::make_shared<const model::Model>(std::move(trained), tokenizer, chat_template, tokenizer_source);
 }
 

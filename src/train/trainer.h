@@ -17,7 +17,7 @@
 namespace drover::train {
 
 // Each function trains a copy of `start` and returns it; `start` does not change. Given the last pointer to it, its weights go once
-// they are copied. The rows come from learned_rows.h, rendered in the
+// they are copied. With `TrainOptions::on_adapter` they return null: what was trained went there. The rows come from learned_rows.h, rendered in the
 // format of `start`'s tokenizer. They throw UserError when options are out of range, there are no rows, a token is outside the
 // vocabulary, the head does not fit, or the loss or a gradient is no longer finite (then with the step).
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -71,6 +73,7 @@ std::string key_of(const std::string& start_hash, const Objective& objective, co
   key.add(fmt::format("{} {} {} {} {} {}", options.steps, options.epochs, options.rows_per_step, options.tokens_per_step,
                       options.packed_tokens, options.seed));
   key.add(options.compute_type == model::ComputeType::kFloat32 ? "f32" : "bf16");
+  if (const auto& lora = options.lora; lora.is_on()) key.add(fmt::format("lora {} {} {}", lora.rank, lora.effective_alpha(), fmt::join(lora.targets, " ")));
   for (std::int64_t index = 0; index < objective.num_trees(); ++index) add_tree(objective.tree(index), key);
   return key.finish().hex();
 }
@@ -97,6 +100,12 @@ void check_finite(const model::Decoder& start) {
     if (std::isfinite(tensor.sum(at::kFloat).item<float>()) || at::isfinite(tensor).all().item<bool>()) continue;
     throw UserError("The start model's tensor {} holds values that are no numbers (NaN or infinite): nothing can be trained from it.", name);
   }
+}
+
+std::int64_t numbers_of(const model::NamedShapes& shapes) {
+  std::int64_t numbers = 0;
+  for (const auto& [name, shape] : shapes) numbers += std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+  return numbers;
 }
 
 /// What the process holds beside the start model, which goes once its weights are copied (unless others hold it too).
@@ -136,6 +145,10 @@ class TrainingRun {
       if (on_step) on_step(report);
       if (done < total && options_.stop_when_lost) stop_when_lost(report);
     }
+    if (options_.on_adapter && options_.lora.is_on()) {
+      options_.on_adapter(*learner_->adapter());
+      return nullptr;
+    }
     return learner_->finished();
   }
 
@@ -167,6 +180,8 @@ class TrainingRun {
   RunOutlook outlook() {
     const auto total = static_cast<std::int64_t>(plan_.size());
     RunOutlook outlook{.rows = objective_.num_trees(), .steps = total, .steps_done = learner_->num_steps()};
+    outlook.parameters = numbers_of(model::parameter_shapes(learner_->config()));
+    outlook.parameters_learned = numbers_of(learner_->learned_shapes());
     for (std::int64_t index = 0; index < outlook.rows; ++index) {
       const auto& tree = objective_.tree(index);
       outlook.tokens += tree.num_tokens();

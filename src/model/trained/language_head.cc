@@ -152,7 +152,7 @@ void LanguageHead<Element>::backward(const float* gradients, float* hidden_gradi
     const std::int64_t end = std::min(count, begin + positions_kept());
     if (kept_begin_ != begin) probabilities(begin, end);
     add_hidden_gradients(gradients, begin, end, hidden_gradients);
-    add_weight_gradients(gradients, begin, end);
+    if (!matrix_->is_frozen()) add_weight_gradients(gradients, begin, end);
   }
 }
 

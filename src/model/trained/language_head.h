@@ -25,7 +25,7 @@ class LanguageHead {
   void forward(const Element* hidden, std::span<const std::int32_t> targets, float* log_probs);
 
   /// From the derivatives with respect to each log-probability: `hidden_gradients` [count, inputs] is written, the matrix's gradient
-  /// added to.
+  /// added to unless it is frozen.
   void backward(const float* gradients, float* hidden_gradients);
 
   /// Gives its memory back; only after `backward`.

@@ -30,22 +30,34 @@ Places counted(std::int64_t size) {
 template <typename Element>
 class TrainedDecoderOf final : public TrainedDecoder {
  public:
-  TrainedDecoderOf(const Decoder& start, bool recompute_layers)
+  TrainedDecoderOf(const Decoder& start, bool recompute_layers, const Adapter* adapter)
       : config_(start.config()),
         widths_(config_),
         recompute_layers_(recompute_layers),
+        is_frozen_(adapter != nullptr),
         norm_("model.norm.weight", start, kUnit<Element> == 2) {
     constexpr const char* kEmbedding = "model.embed_tokens.weight";
     const bool has_language_head = config_.head.kind == HeadKind::kLanguage;
     if (has_language_head) {
       matrix_.emplace(std::vector<std::string>{config_.tied_embeddings ? kEmbedding : "lm_head.weight"}, start, counted(config_.vocab_size),
-                      counted(config_.hidden_size));
+                      counted(config_.hidden_size), adapter);
       language_head_.emplace(*matrix_, config_.vocab_size);
     } else {
       score_head_.emplace(start, kUnit<Element> == 2);
     }
-    if (!has_language_head || !config_.tied_embeddings) embedding_.emplace(kEmbedding, start, kUnit<Element> == 2);
-    for (std::int64_t index = 0; index < config_.num_layers; ++index) layers_.push_back(std::make_unique<TrainedLayer<Element>>(start, index));
+    if (!has_language_head || !config_.tied_embeddings) {
+      if (is_frozen_) {
+        frozen_embedding_ = start.parameter(kEmbedding).detach().to(kUnit<Element> == 2 ? at::kBFloat16 : at::kFloat, false, /*copy=*/true).contiguous();
+      } else {
+        embedding_.emplace(kEmbedding, start, kUnit<Element> == 2);
+      }
+    }
+    for (std::int64_t index = 0; index < config_.num_layers; ++index) layers_.push_back(std::make_unique<TrainedLayer<Element>>(start, index, adapter));
+    if (is_frozen_) {
+      for (const auto& [name, tensor] : tensors_of(*adapter)) learned_names_.push_back(name);
+    } else {
+      for (const auto& [name, shape] : parameter_shapes(config_)) learned_names_.push_back(name);
+    }
   }
 
   Tensor forward(const TokenRow& row) override {
@@ -97,13 +109,14 @@ class TrainedDecoderOf final : public TrainedDecoder {
       }
       layers_[layer]->backward(pass_, in, memory);
     }
-    add_embedding_gradients(gradient);
+    if (!is_frozen_) add_embedding_gradients(gradient);
   }
 
   void clear_gradients() override {
     for_each_matrix([](TrainedMatrix<Element>& matrix) {
       parallel_for(matrix.panels(), 1, [&](std::int64_t begin, std::int64_t end) { matrix.clear_gradient(begin, end); });
     });
+    for_each_low_rank([](TrainedMatrix<Element>& matrix) { matrix.low_rank()->clear_gradient(); });
     for_each_vector([](TrainedVector& vector) { vector.clear_gradient(); });
     if (embedding_) embedding_->clear_gradient();
   }
@@ -116,6 +129,7 @@ class TrainedDecoderOf final : public TrainedDecoder {
       for_each_piece(matrix.panels(), [&](std::int64_t p) { of_panels[static_cast<std::size_t>(p)] = matrix.gradient_squares(p, p + 1); });
       for (const double of_panel : of_panels) squares += of_panel;
     });
+    self.for_each_low_rank([&](TrainedMatrix<Element>& matrix) { squares += matrix.low_rank()->gradient_squares(); });
     self.for_each_vector([&](TrainedVector& vector) { squares += vector.gradient_squares(); });
     if (embedding_) squares += embedding_->gradient_squares();
     return std::sqrt(squares);
@@ -125,42 +139,48 @@ class TrainedDecoderOf final : public TrainedDecoder {
     for_each_matrix([&](TrainedMatrix<Element>& matrix) {
       for_each_piece(matrix.panels(), [&](std::int64_t p) { matrix.update(step, p, p + 1); });
     });
+    for_each_low_rank([&](TrainedMatrix<Element>& matrix) { matrix.update_low_rank(step); });
     for_each_vector([&](TrainedVector& vector) { vector.update(step); });
     if (embedding_) embedding_->update(step);
   }
 
+  const std::vector<std::string>& learned_names() const override { return learned_names_; }
+
   NamedTensors read(Kept what) const override {
     std::map<std::string, Tensor> found;
-    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
     const auto add = [&](const auto& part) {
       for (auto& [name, tensor] : part.read(what)) found.emplace(name, tensor);
     };
-    self.for_each_matrix(add);
-    self.for_each_vector(add);
-    if (embedding_) add(*embedding_);
+    if (what == Kept::kWeights) {
+      visit_weights(add);
+    } else {
+      visit_learned(add);
+    }
     NamedTensors ordered;
+    if (what != Kept::kWeights) {
+      for (const auto& name : learned_names_) ordered.emplace_back(name, found.at(name));
+      return ordered;
+    }
+    if (frozen_embedding_.defined()) found.emplace("model.embed_tokens.weight", frozen_embedding_);
     for (const auto& [name, shape] : parameter_shapes(config_)) ordered.emplace_back(name, found.at(name));
     return ordered;
   }
 
   Tensor read_one(Kept what, const std::string& name) const override {
     Tensor found;
-    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
-    const auto look = [&](const auto& part) {
+    visit_learned([&](const auto& part) {
       if (std::find(part.names().begin(), part.names().end(), name) == part.names().end()) return;
       for (auto& [own_name, tensor] : part.read(what)) {
         if (own_name == name) found = tensor;
       }
-    };
-    self.for_each_matrix(look);
-    self.for_each_vector(look);
-    if (embedding_) look(*embedding_);
+    });
     DROVER_CHECK(found.defined(), "There is no parameter {}", name);
     return found;
   }
 
   void write(Kept what, const NamedTensors& values) override {
     for_each_matrix([&](TrainedMatrix<Element>& matrix) { matrix.write(what, values); });
+    for_each_low_rank([&](TrainedMatrix<Element>& matrix) { matrix.write_low_rank(what, values); });
     for_each_vector([&](TrainedVector& vector) { vector.write(what, values); });
     if (embedding_) embedding_->write(what, values);
   }
@@ -182,8 +202,12 @@ class TrainedDecoderOf final : public TrainedDecoder {
   std::int64_t parameter_bytes() const override {
     std::int64_t bytes = 0;
     auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
-    self.for_each_matrix([&](TrainedMatrix<Element>& matrix) { bytes += 16 * matrix.inputs() * matrix.outputs(); });
-    self.for_each_vector([&](TrainedVector& vector) { bytes += 20 * vector.size(); });
+    self.for_each_any_matrix([&](TrainedMatrix<Element>& matrix) {
+      const std::int64_t size = matrix.is_frozen() ? static_cast<std::int64_t>(sizeof(Element)) : 16;
+      bytes += size * matrix.product_inputs() * matrix.outputs() + (matrix.low_rank() == nullptr ? 0 : matrix.low_rank()->bytes());
+    });
+    self.for_each_any_vector([&](TrainedVector& vector) { bytes += 20 * vector.size(); });
+    if (frozen_embedding_.defined()) bytes += static_cast<std::int64_t>(frozen_embedding_.nbytes());
     if (embedding_) bytes += embedding_->most_bytes() / 2;  // few tokens occur
     return bytes;
   }
@@ -191,11 +215,14 @@ class TrainedDecoderOf final : public TrainedDecoder {
   std::int64_t pass_bytes(std::int64_t tokens, std::int64_t learned) const override {
     constexpr auto kElement = static_cast<std::int64_t>(sizeof(Element));
     const std::int64_t raw = config_.qk_norm ? 4 * widths_.qkv : 0;
+    std::int64_t additions = 0;  // of a layer's four matrices, twice: behind inputs, and behind gradients of outputs
+    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
+    if (!layers_.empty()) self.layers_.front()->for_each_matrix([&](TrainedMatrix<Element>& matrix) { additions += 2 * matrix.low_rank_width(); });
     const std::int64_t a_layer = 4 * widths_.hidden + (widths_.qkv + widths_.queries + 2 * widths_.intermediate) * kElement + raw +
                                  4 * config_.num_heads;
     const std::int64_t streams = 4 * widths_.hidden * (config_.num_layers + 1);
     const std::int64_t shared = (4 * widths_.hidden + widths_.qkv + 4 * widths_.queries + 3 * widths_.intermediate +
-                                 3 * config_.num_kv_heads * widths_.head) * kElement + 12 * widths_.queries + 4 * widths_.hidden;
+                                 3 * config_.num_kv_heads * widths_.head + additions) * kElement + 12 * widths_.queries + 4 * widths_.hidden;
     const std::int64_t layer_weights = (widths_.hidden * (widths_.qkv + widths_.queries + 3 * widths_.intermediate)) * kElement;
     const std::int64_t head = language_head_ ? language_head_->kept_bytes(learned) + learned * widths_.hidden * (4 + 2 * kElement) : 0;
     return tokens * (a_layer * (recompute_layers_ ? 1 : config_.num_layers) + streams + shared) + layer_weights + head;
@@ -222,6 +249,10 @@ class TrainedDecoderOf final : public TrainedDecoder {
         float* to = out + t * widths_.hidden;
         if (embedding_) {
           embedding_->read_row(token, to);
+        } else if (frozen_embedding_.defined()) {
+          const auto* from = static_cast<const Element*>(frozen_embedding_.const_data_ptr()) + token * config_.hidden_size;
+          for (std::int64_t i = 0; i < config_.hidden_size; ++i) to[i] = widened(from[i]);
+          std::fill(to + config_.hidden_size, to + widths_.hidden, 0.0F);
         } else {
           matrix_->read_row(token, to);
         }
@@ -276,21 +307,54 @@ class TrainedDecoderOf final : public TrainedDecoder {
     return log_probs;
   }
 
-  void for_each_matrix(const std::function<void(TrainedMatrix<Element>&)>& visit) {
+  void for_each_any_matrix(const std::function<void(TrainedMatrix<Element>&)>& visit) {
     if (matrix_) visit(*matrix_);
     for (auto& layer : layers_) layer->for_each_matrix(visit);
   }
-  void for_each_vector(const std::function<void(TrainedVector&)>& visit) {
+  void for_each_any_vector(const std::function<void(TrainedVector&)>& visit) {
     for (auto& layer : layers_) layer->for_each_vector(visit);
     visit(norm_);
     if (score_head_) score_head_->for_each_vector(visit);
+  }
+  // Those that learn. Under an adapter these are the pairs and the head, which is whole.
+  void for_each_matrix(const std::function<void(TrainedMatrix<Element>&)>& visit) {
+    if (!is_frozen_) for_each_any_matrix(visit);
+  }
+  void for_each_low_rank(const std::function<void(TrainedMatrix<Element>&)>& visit) {
+    for_each_any_matrix([&](TrainedMatrix<Element>& matrix) {
+      if (matrix.low_rank() != nullptr) visit(matrix);
+    });
+  }
+  void for_each_vector(const std::function<void(TrainedVector&)>& visit) {
+    if (!is_frozen_) return for_each_any_vector(visit);
+    if (score_head_) score_head_->for_each_vector(visit);
+  }
+
+  // All parts with `names` and `read`.
+  template <typename Visit>
+  void visit_learned(const Visit& visit) const {
+    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
+    self.for_each_matrix(visit);
+    self.for_each_low_rank([&](TrainedMatrix<Element>& matrix) { visit(*matrix.low_rank()); });
+    self.for_each_vector(visit);
+    if (embedding_) visit(*embedding_);
+  }
+  template <typename Visit>
+  void visit_weights(const Visit& visit) const {
+    auto& self = const_cast<TrainedDecoderOf&>(*this);  // visits, and changes nothing
+    self.for_each_any_matrix(visit);
+    self.for_each_any_vector(visit);
+    if (embedding_) visit(*embedding_);
   }
 
   DecoderConfig config_;
   PaddedWidths widths_;
   bool recompute_layers_;
+  bool is_frozen_;  // an adapter learns in place of the trunk
+  std::vector<std::string> learned_names_;
   TrainedVector norm_;
   std::optional<TrainedEmbedding> embedding_;          // unless the language head is tied to it
+  Tensor frozen_embedding_;                            // [vocabulary, hidden]: the same, frozen
   std::optional<TrainedMatrix<Element>> matrix_;    // of the language head
   std::optional<LanguageHead<Element>> language_head_;
   std::optional<ScoreHead<Element>> score_head_;
@@ -308,10 +372,10 @@ class TrainedDecoderOf final : public TrainedDecoder {
 
 }  // namespace
 
-std::unique_ptr<TrainedDecoder> TrainedDecoder::make(const Decoder& start, const TrainedDecoderOptions& options) {
+std::unique_ptr<TrainedDecoder> TrainedDecoder::make(const Decoder& start, const TrainedDecoderOptions& options, const Adapter* adapter) {
   DROVER_CHECK(start.device().is_cpu(), "The packed kernels run on the CPU");
-  if (options.compute_type == ComputeType::kFloat32) return std::make_unique<TrainedDecoderOf<float>>(start, options.recompute_layers);
-  return std::make_unique<TrainedDecoderOf<BFloat16>>(start, options.recompute_layers);
+  if (options.compute_type == ComputeType::kFloat32) return std::make_unique<TrainedDecoderOf<float>>(start, options.recompute_layers, adapter);
+  return std::make_unique<TrainedDecoderOf<BFloat16>>(start, options.recompute_layers, adapter);
 }
 
 }  // namespace drover::model

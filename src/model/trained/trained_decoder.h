@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "model/adapter.h"
 #include "model/decoder.h"
 #include "model/model.h"
 #include "model/trained/trained_matrix.h"
@@ -22,7 +23,9 @@ struct TrainedDecoderOptions {
 /// LibTorch's autograd over `Decoder`; trained_decoder_test.cc compares them. Equal results need equal numbers of threads.
 class TrainedDecoder {
  public:
-  static std::unique_ptr<TrainedDecoder> make(const Decoder& start, const TrainedDecoderOptions& options);
+  /// `adapter`: what learns in place of the trunk, over `start`'s weights, which then are kept in the computing type only, without
+  /// masters, gradients or moments; null: all parameters learn.
+  static std::unique_ptr<TrainedDecoder> make(const Decoder& start, const TrainedDecoderOptions& options, const Adapter* adapter = nullptr);
   virtual ~TrainedDecoder() = default;
 
   /// What the learned positions of the row say: natural-log probabilities of their targets [learned] for a language head, outputs of the
@@ -42,11 +45,13 @@ class TrainedDecoder {
   /// Gives back what passes keep; the next one takes it again.
   virtual void free_passes() = 0;
 
-  /// In the order of `parameter_shapes`: float32, or what computes in its own type (kWeights).
+  /// What learns: names in the order of `parameter_shapes`, or of an adapter's `tensors_of`.
+  virtual const std::vector<std::string>& learned_names() const = 0;
+  /// Of all that learns, in that order, float32. kWeights: all of `parameter_shapes` as it computes, without low-rank pairs.
   virtual NamedTensors read(Kept what) const = 0;
-  /// The same of one parameter, which must exist (checked).
+  /// The same of one parameter that learns (checked).
   virtual at::Tensor read_one(Kept what, const std::string& name) const = 0;
-  /// Takes masters or moments, of all parameters (checked).
+  /// Takes masters or moments, of all that learns (checked).
   virtual void write(Kept what, const NamedTensors& values) = 0;
 
   virtual const DecoderConfig& config() const = 0;

@@ -144,13 +144,147 @@ TEST_P(OutputsAndGradientsEqualAutograds, WhenLayersAreComputedAgain) {
   const Decoder start = lively_decoder(config_of(GetParam()));
   expect_like_autograd(start, random_rows(5, 3), {.compute_type = ComputeType::kFloat32, .recompute_layers = true}, 2e-5);
 }
-INSTANTIATE_TEST_SUITE_P(Shapes, OutputsAndGradientsEqualAutograds,
-                         testing::Values("llama", "qwen3", "biased", "window", "untied", "wide", "long head"),
-                         [](const auto& info) {
-                           std::string name(info.param);
-                           std::replace(name.begin(), name.end(), ' ', '_');
-                           return name;
-                         });
+const auto kShapes = testing::Values("llama", "qwen3", "biased", "window", "untied", "wide", "long head");
+std::string name_of_shape(const testing::TestParamInfo<std::string_view>& info) {
+  std::string name(info.param);
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(Shapes, OutputsAndGradientsEqualAutograds, kShapes, name_of_shape);
+
+// An adapter in the middle of its training: B is no longer zero.
+Adapter lively_adapter(const Decoder& start, const LoraOptions& options) {
+  Adapter adapter = fresh_adapter(start, options, 11);
+  at::manual_seed(12);
+  for (auto& pair : adapter.pairs) pair.b = 0.3 * at::randn_like(pair.b);
+  return adapter;
+}
+
+// LibTorch's autograd over the frozen decoder with the pairs beside its weights.
+Reference adapted_reference(const Decoder& start, const Adapter& adapter, const std::vector<TokenRow>& rows) {
+  NamedTensors leaves;
+  for (const auto& [name, tensor] : tensors_of(adapter)) leaves.emplace_back(name, tensor.detach().clone().set_requires_grad(true));
+  const Adapter learning = with_tensors(adapter, leaves);
+  NamedTensors parameters = start.parameters();
+  for (auto& [name, tensor] : parameters) {
+    for (const auto& [whole, leaf] : learning.whole) {
+      if (name == whole) tensor = leaf;
+    }
+  }
+  const Decoder decoder(start.config(), parameters, learning.pairs);
+  Reference found;
+  std::vector<Tensor> all;
+  for (const TokenRow& row : rows) {
+    std::vector<std::int64_t> positions;
+    for (const auto& entry : row.learned) positions.push_back(entry.position);
+    const Tensor outputs = start.config().head.kind == HeadKind::kLanguage ? decoder.log_probs(row, AttentionPath::kDense)
+                                                                           : decoder.scores(row, positions, AttentionPath::kDense);
+    if (outputs.numel() > 0) (outputs * output_gradients(outputs)).sum().backward();
+    all.push_back(outputs.detach());
+  }
+  found.outputs = at::cat(all);
+  for (const auto& [name, leaf] : leaves) found.gradients.emplace_back(name, leaf.grad().defined() ? leaf.grad() : at::zeros_like(leaf));
+  return found;
+}
+
+void expect_adapter_like_autograd(const Decoder& start, const LoraOptions& lora, const std::vector<TokenRow>& rows, const TrainedDecoderOptions& options,
+                                  double tolerance) {
+  const Adapter adapter = lively_adapter(start, lora);
+  const Reference expected = adapted_reference(start, adapter, rows);
+  const auto trained = TrainedDecoder::make(start, options, &adapter);
+  trained->clear_gradients();
+  std::vector<Tensor> all;
+  for (const TokenRow& row : rows) {
+    all.push_back(trained->forward(row));
+    trained->backward(output_gradients(all.back()));
+  }
+  EXPECT_LT(relative_error(at::cat(all), expected.outputs), tolerance);
+  const NamedTensors gradients = trained->read(Kept::kGradient);
+  ASSERT_EQ(gradients.size(), expected.gradients.size());
+  double squares = 0.0;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    EXPECT_EQ(gradients[i].first, expected.gradients[i].first);
+    EXPECT_LT(relative_error(gradients[i].second, expected.gradients[i].second), 4 * tolerance) << gradients[i].first;
+    squares += expected.gradients[i].second.to(at::kDouble).square().sum().item<double>();
+  }
+  EXPECT_NEAR(trained->gradient_norm() / std::sqrt(squares), 1.0, tolerance);
+}
+
+class AdaptersGradientsEqualAutograds : public testing::TestWithParam<std::string_view> {};
+
+TEST_P(AdaptersGradientsEqualAutograds, InFloat32) {
+  const Decoder start = lively_decoder(config_of(GetParam()));
+  expect_adapter_like_autograd(start, {.rank = 4}, random_rows(4, 6), {.compute_type = ComputeType::kFloat32}, 2e-5);
+}
+TEST_P(AdaptersGradientsEqualAutograds, InFloat32OverLongRowsWithRanksThatFillMoreThanAPanel) {
+  const Decoder start = lively_decoder(config_of(GetParam()));
+  expect_adapter_like_autograd(start, {.rank = 24, .alpha = 7.0}, {long_row()}, {.compute_type = ComputeType::kFloat32}, 2e-5);
+}
+TEST_P(AdaptersGradientsEqualAutograds, InBFloat16WithinItsRounding) {
+  const Decoder start = lively_decoder(config_of(GetParam())).to(at::kBFloat16, at::kCPU).to(at::kFloat, at::kCPU);
+  expect_adapter_like_autograd(start, {.rank = 4}, {long_row()}, {.compute_type = ComputeType::kBFloat16}, 2e-2);
+}
+TEST_P(AdaptersGradientsEqualAutograds, WhenLayersAreComputedAgain) {
+  const Decoder start = lively_decoder(config_of(GetParam()));
+  expect_adapter_like_autograd(start, {.rank = 2}, random_rows(5, 3), {.compute_type = ComputeType::kFloat32, .recompute_layers = true}, 2e-5);
+}
+TEST_P(AdaptersGradientsEqualAutograds, OfSomeTargets) {
+  const Decoder start = lively_decoder(config_of(GetParam()));
+  expect_adapter_like_autograd(start, {.rank = 3, .targets = {"q_proj", "v_proj", "down_proj"}}, random_rows(7, 3), {.compute_type = ComputeType::kFloat32}, 2e-5);
+}
+INSTANTIATE_TEST_SUITE_P(Shapes, AdaptersGradientsEqualAutograds, kShapes, name_of_shape);
+
+TEST(TrainedDecoder, TeachesEveryKindOfHeadWholeBesideAnAdapter) {
+  for (const HeadKind kind : {HeadKind::kReward, HeadKind::kSteps, HeadKind::kClasses}) {
+    const Decoder start = lively_decoder(config_of("llama"), kind);
+    expect_adapter_like_autograd(start, {.rank = 4}, random_rows(6, 4), {.compute_type = ComputeType::kFloat32}, 2e-5);
+  }
+}
+
+TEST(TrainedDecoder, AFreshAdapterChangesNoBitOfTheOutputs) {
+  for (const ComputeType type : {ComputeType::kFloat32, ComputeType::kBFloat16}) {
+    const Decoder start = lively_decoder(config_of("llama"));
+    const Adapter adapter = fresh_adapter(start, {.rank = 4}, 1);
+    EXPECT_TRUE(at::equal(TrainedDecoder::make(start, {.compute_type = type}, &adapter)->forward(long_row()),
+                          TrainedDecoder::make(start, {.compute_type = type})->forward(long_row())));
+  }
+}
+
+TEST(TrainedDecoder, UnderAnAdapterItHoldsWeightsAloneInsteadOfMastersGradientsAndMoments) {
+  DecoderConfig config = tiny_config(70, 512);
+  config.intermediate_size = 1024;
+  config.head_dim = 128;
+  const auto start = random_decoder(config, 1);
+  const Adapter adapter = fresh_adapter(*start, {.rank = 4}, 1);
+  EXPECT_LT(5 * TrainedDecoder::make(*start, {}, &adapter)->parameter_bytes(), TrainedDecoder::make(*start, {})->parameter_bytes());
+}
+
+TEST(TrainedDecoder, UnderAnAdapterItTakesStepsReadsAndWritesWhatLearnsAndLeavesTheTrunkAlone) {
+  const Decoder start = lively_decoder(config_of("untied"), HeadKind::kReward);
+  const Adapter adapter = lively_adapter(start, {.rank = 4});
+  const auto trained = TrainedDecoder::make(start, {.compute_type = ComputeType::kFloat32}, &adapter);
+  const auto begin = trained->read(Kept::kMaster);
+  const auto expected = tensors_of(adapter);
+  for (std::size_t i = 0; i < begin.size(); ++i) EXPECT_TRUE(at::equal(begin[i].second, expected[i].second)) << begin[i].first;
+  trained->clear_gradients();
+  trained->backward(output_gradients(trained->forward(long_row())));
+  // AdamW's first step of rate r moves each number by r against its gradient's sign.
+  trained->update({.beta1 = 0.9F, .beta2 = 0.999F, .epsilon = 1e-12F, .rate = 1e-2F / 0.1F, .root_correction = 1.0F / std::sqrt(0.001F)});
+  const auto after = trained->read(Kept::kMaster), gradients = trained->read(Kept::kGradient);
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const Tensor moved = after[i].second - begin[i].second;
+    EXPECT_LT((moved + 1e-2 * gradients[i].second.sign()).abs().max().item<double>(), 1e-5) << after[i].first;
+  }
+  const auto weights = trained->read(Kept::kWeights);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    EXPECT_EQ(at::equal(weights[i].second, start.parameters()[i].second), weights[i].first != "score.weight") << weights[i].first;
+  }
+  const Tensor outputs = trained->outputs(long_row());
+  trained->write(Kept::kMaster, begin);
+  EXPECT_FALSE(at::equal(trained->outputs(long_row()), outputs));
+  trained->write(Kept::kMaster, after);
+  EXPECT_TRUE(at::equal(trained->outputs(long_row()), outputs));
+}
 
 TEST(TrainedDecoder, TeachesEveryKindOfHead) {
   for (const HeadKind kind : {HeadKind::kReward, HeadKind::kSteps, HeadKind::kClasses}) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -84,6 +85,42 @@ void put_pairs(const TokenPairs<Element>& pairs, const Element* rows, std::int64
   training_kernels<Element>().pair_rows(rows, width, count, width, pairs.at(first), pairs.panel, kPanelColumns * kUnit<Element>);
 }
 
+// Rows that are `width` wide, at the beginning of rows that are `stride` wide.
+template <typename Element>
+void copy_rows(const Element* from, std::int64_t width, std::int64_t rows, Element* to, std::int64_t stride) {
+  for (std::int64_t r = 0; r < rows; ++r) std::memcpy(to + r * stride, from + r * width, static_cast<std::size_t>(width) * sizeof(Element));
+}
+
+template <typename Element>
+void round_rows(const float* from, std::int64_t width, std::int64_t rows, Element* to, std::int64_t stride) {
+  for (std::int64_t r = 0; r < rows; ++r) training_kernels<Element>().round(from + r * width, width, to + r * stride);
+}
+
+// Writes u, the products with A, behind rows of inputs that are `product_inputs` wide.
+template <typename Element>
+void project(const TrainedMatrix<Element>& matrix, Element* x, std::int64_t rows) {
+  if (matrix.low_rank() == nullptr) return;
+  auto p = product(x, matrix.inputs(), rows, matrix.low_rank()->panel(0), matrix.low_rank_width());
+  p.a_row = matrix.product_inputs();
+  p.end = TileEnd::kRound;
+  p.rounded = x + matrix.inputs();
+  p.rounded_row = matrix.product_inputs();
+  training_kernels<Element>().multiply(p);
+}
+
+// Writes du, the products with the transposed scale * B, behind gradients of outputs that are `product_outputs` wide.
+template <typename Element>
+void project_back(const TrainedMatrix<Element>& matrix, const Element* transposed, Element* gradients, std::int64_t rows) {
+  if (matrix.low_rank() == nullptr) return;
+  auto p = product(gradients, matrix.outputs(), rows, transposed + matrix.inputs() * matrix.product_outputs(), matrix.low_rank_width());
+  p.a_row = matrix.product_outputs();
+  p.b_panel = matrix.product_outputs() * kPanelColumns;
+  p.end = TileEnd::kRound;
+  p.rounded = gradients + matrix.outputs();
+  p.rounded_row = matrix.product_outputs();
+  training_kernels<Element>().multiply(p);
+}
+
 // The sum of the tokens' rows, added to a bias's gradient.
 template <typename Element>
 void add_bias_gradient(const TokenPairs<Element>& pairs, std::optional<TrainedVector>& bias) {
@@ -109,19 +146,19 @@ enum : std::size_t { kQkv, kOutput, kGateUp, kDown };
 }  // namespace
 
 template <typename Element>
-TrainedLayer<Element>::TrainedLayer(const Decoder& start, std::int64_t index)
+TrainedLayer<Element>::TrainedLayer(const Decoder& start, std::int64_t index, const Adapter* adapter)
     : config_(start.config()),
       widths_(config_),
       input_norm_(name_in(index, "input_layernorm.weight"), start, kUnit<Element> == 2),
       middle_norm_(name_in(index, "post_attention_layernorm.weight"), start, kUnit<Element> == 2),
       qkv_(names_in(index, {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, "weight"), start,
-           head_places(config_.num_heads + 2 * config_.num_kv_heads, config_.head_dim), padded_places(config_.hidden_size)),
+           head_places(config_.num_heads + 2 * config_.num_kv_heads, config_.head_dim), padded_places(config_.hidden_size), adapter),
       output_(names_in(index, {"self_attn.o_proj"}, "weight"), start, padded_places(config_.hidden_size),
-              head_places(config_.num_heads, config_.head_dim)),
+              head_places(config_.num_heads, config_.head_dim), adapter),
       gate_up_(names_in(index, {"mlp.gate_proj", "mlp.up_proj"}, "weight"), start, gate_up_places(config_.intermediate_size),
-               padded_places(config_.hidden_size)),
+               padded_places(config_.hidden_size), adapter),
       down_(names_in(index, {"mlp.down_proj"}, "weight"), start, padded_places(config_.hidden_size),
-            padded_places(config_.intermediate_size)) {
+            padded_places(config_.intermediate_size), adapter) {
   const bool is_rounded = kUnit<Element> == 2;
   if (config_.attention_bias) {
     qkv_bias_.emplace(names_in(index, {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"}, "bias"), start, is_rounded,
@@ -180,12 +217,14 @@ void TrainedLayer<Element>::forward(RowPass& pass, const float* in, LayerMemory&
     const std::int64_t first = pass.block_begins[static_cast<std::size_t>(block)];
     const std::int64_t rows = pass.block_begins[static_cast<std::size_t>(block) + 1] - first;
     ThreadScratch scratch;
-    auto* normed = scratch.of<Element>(rows * hidden);
+    const std::int64_t normed_width = qkv_.product_inputs();
+    auto* normed = scratch.of<Element>(rows * normed_width);
     float* products = raw != nullptr ? raw + first * widths_.qkv : scratch.of<float>(rows * widths_.qkv);
     for (std::int64_t r = 0; r < rows; ++r) {
-      kernels.normalise(in + (first + r) * hidden, input_norm_.values(), config_.hidden_size, hidden, eps, normed + r * hidden);
+      kernels.normalise(in + (first + r) * hidden, input_norm_.values(), config_.hidden_size, hidden, eps, normed + r * normed_width);
     }
-    auto multiplication = product(normed, hidden, rows, qkv_.panel(0), widths_.qkv);
+    project(qkv_, normed, rows);
+    auto multiplication = product(normed, normed_width, rows, qkv_.panel(0), widths_.qkv);
     multiplication.bias = values_or_null(qkv_bias_);
     multiplication.out = products;
     multiplication.out_row = widths_.qkv;
@@ -199,13 +238,22 @@ void TrainedLayer<Element>::forward(RowPass& pass, const float* in, LayerMemory&
 
   const auto* attended = memory.attended.of<Element>(0);
   auto* middle = memory.middle.of<float>(pass.tokens * hidden);
-  auto* gate_up = memory.gate_up.of<Element>(pass.tokens * 2 * widths_.intermediate);
+  const std::int64_t gates_width = gate_up_.product_outputs();
+  auto* gate_up = memory.gate_up.of<Element>(pass.tokens * gates_width);
   for_each_piece(pass.num_blocks(), [&](std::int64_t block) {
     const std::int64_t first = pass.block_begins[static_cast<std::size_t>(block)];
     const std::int64_t rows = pass.block_begins[static_cast<std::size_t>(block) + 1] - first;
     ThreadScratch scratch;
-    auto* normed = scratch.of<Element>(rows * hidden);
-    auto* gated = scratch.of<Element>(rows * widths_.intermediate);
+    const std::int64_t normed_width = gate_up_.product_inputs(), gated_width = down_.product_inputs(), attended_width = output_.product_inputs();
+    auto* normed = scratch.of<Element>(rows * normed_width);
+    auto* gated = scratch.of<Element>(rows * gated_width);
+    const Element* own_attended = attended + first * widths_.queries;
+    if (output_.low_rank() != nullptr) {
+      auto* wider = scratch.of<Element>(rows * attended_width);
+      copy_rows(own_attended, widths_.queries, rows, wider, attended_width);
+      project(output_, wider, rows);
+      own_attended = wider;
+    }
     const auto add_product = [&](auto multiplication, const std::optional<TrainedVector>& bias, const float* before, float* after) {
       std::memcpy(after, before, static_cast<std::size_t>(rows * hidden) * sizeof(float));
       multiplication.bias = values_or_null(bias);
@@ -215,20 +263,21 @@ void TrainedLayer<Element>::forward(RowPass& pass, const float* in, LayerMemory&
       kernels.multiply(multiplication);
     };
     float* after_attention = middle + first * hidden;
-    add_product(product(attended + first * widths_.queries, widths_.queries, rows, output_.panel(0), hidden), output_bias_,
-                in + first * hidden, after_attention);
+    add_product(product(own_attended, attended_width, rows, output_.panel(0), hidden), output_bias_, in + first * hidden, after_attention);
     for (std::int64_t r = 0; r < rows; ++r) {
-      kernels.normalise(after_attention + r * hidden, middle_norm_.values(), config_.hidden_size, hidden, eps, normed + r * hidden);
+      kernels.normalise(after_attention + r * hidden, middle_norm_.values(), config_.hidden_size, hidden, eps, normed + r * normed_width);
     }
-    auto multiplication = product(normed, hidden, rows, gate_up_.panel(0), 2 * widths_.intermediate);
+    project(gate_up_, normed, rows);
+    auto multiplication = product(normed, normed_width, rows, gate_up_.panel(0), 2 * widths_.intermediate);
     multiplication.bias = values_or_null(gate_up_bias_);
     multiplication.end = TileEnd::kSwiGlu;
-    multiplication.rounded = gate_up + first * 2 * widths_.intermediate;
-    multiplication.rounded_row = 2 * widths_.intermediate;
+    multiplication.rounded = gate_up + first * gates_width;
+    multiplication.rounded_row = gates_width;
     multiplication.gated = gated;
-    multiplication.gated_row = widths_.intermediate;
+    multiplication.gated_row = gated_width;
     kernels.multiply(multiplication);
-    add_product(product(gated, widths_.intermediate, rows, down_.panel(0), hidden), down_bias_, after_attention, out + first * hidden);
+    project(down_, gated, rows);
+    add_product(product(gated, gated_width, rows, down_.panel(0), hidden), down_bias_, after_attention, out + first * hidden);
   });
 }
 
@@ -301,8 +350,8 @@ void TrainedLayer<Element>::transpose_weights(RowPass& pass) const {
   const TrainedMatrix<Element>* matrices[] = {&qkv_, &output_, &gate_up_, &down_};
   for (std::size_t i = 0; i < 4; ++i) {
     const auto* matrix = matrices[i];
-    auto* to = pass.transposed[i].of<Element>(matrix->inputs() * matrix->outputs());
-    parallel_for(matrix->panels(), 1, [&](std::int64_t begin, std::int64_t end) { matrix->transpose(begin, end, to); });
+    auto* to = pass.transposed[i].of<Element>(matrix->product_inputs() * matrix->product_outputs());
+    parallel_for(matrix->product_outputs() / kPanelColumns, 1, [&](std::int64_t begin, std::int64_t end) { matrix->transpose(begin, end, to); });
   }
 }
 
@@ -311,12 +360,12 @@ void TrainedLayer<Element>::mlp_and_output_backward(RowPass& pass, LayerMemory& 
   const auto& kernels = training_kernels<Element>();
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const std::int64_t hidden = widths_.hidden, intermediate = widths_.intermediate, queries = widths_.queries;
-  const TokenPairs<Element> down_gradient(pass.pairs[kDownGradient], pass.tokens, hidden);
-  const TokenPairs<Element> gated_pairs(pass.pairs[kGated], pass.tokens, intermediate);
-  const TokenPairs<Element> gate_up_gradient(pass.pairs[kGateUpGradient], pass.tokens, 2 * intermediate);
-  const TokenPairs<Element> middle_normed(pass.pairs[kMiddleNormed], pass.tokens, hidden);
-  const TokenPairs<Element> output_gradient(pass.pairs[kOutputGradient], pass.tokens, hidden);
-  const TokenPairs<Element> attended_pairs(pass.pairs[kAttended], pass.tokens, queries);
+  const TokenPairs<Element> down_gradient(pass.pairs[kDownGradient], pass.tokens, down_.product_outputs());
+  const TokenPairs<Element> gated_pairs(pass.pairs[kGated], pass.tokens, down_.product_inputs());
+  const TokenPairs<Element> gate_up_gradient(pass.pairs[kGateUpGradient], pass.tokens, gate_up_.product_outputs());
+  const TokenPairs<Element> middle_normed(pass.pairs[kMiddleNormed], pass.tokens, gate_up_.product_inputs());
+  const TokenPairs<Element> output_gradient(pass.pairs[kOutputGradient], pass.tokens, output_.product_outputs());
+  const TokenPairs<Element> attended_pairs(pass.pairs[kAttended], pass.tokens, output_.product_inputs());
   auto* out_gradients = pass.out_gradients.of<Element>(pass.tokens * queries);
   auto* dots = pass.dots.of<float>(config_.num_heads * pass.tokens);
   auto* norm_sums = pass.norm_gradients.of<float>(pass.num_blocks() * hidden);
@@ -328,45 +377,60 @@ void TrainedLayer<Element>::mlp_and_output_backward(RowPass& pass, LayerMemory& 
     const std::int64_t first = pass.block_begins[static_cast<std::size_t>(block)];
     const std::int64_t rows = pass.block_begins[static_cast<std::size_t>(block) + 1] - first;
     ThreadScratch scratch;
-    auto* rounded = scratch.of<Element>(rows * hidden);
-    auto* gated = scratch.of<Element>(rows * intermediate);
+    auto* rounded = scratch.of<Element>(rows * (hidden + widest_addition()));
+    const std::int64_t gated_width = down_.product_inputs(), gates_width = gate_up_.product_outputs();
+    auto* gated = scratch.of<Element>(rows * gated_width);
     auto* products = scratch.of<float>(rows * hidden);
     float* own = gradient + first * hidden;
-    Element* gates = gate_up + first * 2 * intermediate;
+    Element* gates = gate_up + first * gates_width;
 
-    kernels.round(own, rows * hidden, rounded);
-    put_pairs(down_gradient, rounded, hidden, first, rows);
-    auto through_down = product(rounded, hidden, rows, pass.transposed[kDown].of<Element>(0), intermediate);
+    const auto* transposed = pass.transposed[kDown].of<Element>(0);
+    round_rows(own, hidden, rows, rounded, down_.product_outputs());
+    project_back(down_, transposed, rounded, rows);
+    put_pairs(down_gradient, rounded, down_.product_outputs(), first, rows);
+    auto through_down = product(rounded, down_.product_outputs(), rows, transposed, intermediate);
     through_down.end = TileEnd::kSwiGluBackward;
     through_down.gate_up = through_down.rounded = gates;
-    through_down.rounded_row = 2 * intermediate;
+    through_down.rounded_row = gates_width;
     through_down.gated = gated;
-    through_down.gated_row = intermediate;
+    through_down.gated_row = gated_width;
     kernels.multiply(through_down);
-    put_pairs(gated_pairs, gated, intermediate, first, rows);
-    put_pairs(gate_up_gradient, gates, 2 * intermediate, first, rows);
+    project(down_, gated, rows);
+    project_back(gate_up_, pass.transposed[kGateUp].of<Element>(0), gates, rows);
+    put_pairs(gated_pairs, gated, gated_width, first, rows);
+    put_pairs(gate_up_gradient, gates, gates_width, first, rows);
 
-    auto through_gate_up = product(gates, 2 * intermediate, rows, pass.transposed[kGateUp].of<Element>(0), hidden);
+    auto through_gate_up = product(gates, gates_width, rows, pass.transposed[kGateUp].of<Element>(0), hidden);
     through_gate_up.out = products;
     through_gate_up.out_row = hidden;
     kernels.multiply(through_gate_up);
     std::memset(norm_sums + block * hidden, 0, static_cast<std::size_t>(hidden) * sizeof(float));
     for (std::int64_t r = 0; r < rows; ++r) {
       const float* x = middle + (first + r) * hidden;
-      kernels.normalise(x, middle_norm_.values(), config_.hidden_size, hidden, eps, rounded + r * hidden);
+      kernels.normalise(x, middle_norm_.values(), config_.hidden_size, hidden, eps, rounded + r * gate_up_.product_inputs());
       kernels.normalise_backward(x, middle_norm_.values(), products + r * hidden, config_.hidden_size, hidden, eps, own + r * hidden,
                                  norm_sums + block * hidden);
     }
-    put_pairs(middle_normed, rounded, hidden, first, rows);
+    project(gate_up_, rounded, rows);
+    put_pairs(middle_normed, rounded, gate_up_.product_inputs(), first, rows);
 
-    kernels.round(own, rows * hidden, rounded);
-    put_pairs(output_gradient, rounded, hidden, first, rows);
-    auto through_output = product(rounded, hidden, rows, pass.transposed[kOutput].of<Element>(0), queries);
+    transposed = pass.transposed[kOutput].of<Element>(0);
+    round_rows(own, hidden, rows, rounded, output_.product_outputs());
+    project_back(output_, transposed, rounded, rows);
+    put_pairs(output_gradient, rounded, output_.product_outputs(), first, rows);
+    auto through_output = product(rounded, output_.product_outputs(), rows, transposed, queries);
     through_output.end = TileEnd::kRound;
     through_output.rounded = out_gradients + first * queries;
     through_output.rounded_row = queries;
     kernels.multiply(through_output);
-    put_pairs(attended_pairs, attended + first * queries, queries, first, rows);
+    const Element* own_attended = attended + first * queries;
+    if (output_.low_rank() != nullptr) {
+      auto* wider = scratch.of<Element>(rows * output_.product_inputs());
+      copy_rows(own_attended, queries, rows, wider, output_.product_inputs());
+      project(output_, wider, rows);
+      own_attended = wider;
+    }
+    put_pairs(attended_pairs, own_attended, output_.product_inputs(), first, rows);
     for (std::int64_t t = first; t < first + rows; ++t) {
       for (std::int64_t head = 0; head < config_.num_heads; ++head) {
         const std::int64_t at = t * queries + head * widths_.head;
@@ -375,6 +439,7 @@ void TrainedLayer<Element>::mlp_and_output_backward(RowPass& pass, LayerMemory& 
     }
   });
   add_in_order(norm_sums, pass.num_blocks(), hidden, middle_norm_.gradient());
+  if (down_.is_frozen()) return;
   add_bias_gradient(down_gradient, down_bias_);
   add_bias_gradient(gate_up_gradient, gate_up_bias_);
   add_bias_gradient(output_gradient, output_bias_);
@@ -484,8 +549,8 @@ void TrainedLayer<Element>::input_backward(RowPass& pass, const float* in, Layer
   const auto& kernels = training_kernels<Element>();
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const std::int64_t hidden = widths_.hidden, head_width = widths_.head, heads = config_.num_heads;
-  const TokenPairs<Element> qkv_gradient(pass.pairs[kQkvGradient], pass.tokens, widths_.qkv);
-  const TokenPairs<Element> normed_pairs(pass.pairs[kNormed], pass.tokens, hidden);
+  const TokenPairs<Element> qkv_gradient(pass.pairs[kQkvGradient], pass.tokens, qkv_.product_outputs());
+  const TokenPairs<Element> normed_pairs(pass.pairs[kNormed], pass.tokens, qkv_.product_inputs());
   const auto* query_gradients = pass.query_gradients.of<float>(0);
   const auto* key_gradients = pass.key_gradients.of<float>(0);
   const auto* value_gradients = pass.value_gradients.of<float>(0);
@@ -497,8 +562,9 @@ void TrainedLayer<Element>::input_backward(RowPass& pass, const float* in, Layer
     const std::int64_t first = pass.block_begins[static_cast<std::size_t>(block)];
     const std::int64_t rows = pass.block_begins[static_cast<std::size_t>(block) + 1] - first;
     ThreadScratch scratch;
-    auto* normed = scratch.of<Element>(rows * hidden);
-    auto* turned = scratch.of<Element>(rows * widths_.qkv);
+    const std::int64_t normed_width = qkv_.product_inputs(), turned_width = qkv_.product_outputs();
+    auto* normed = scratch.of<Element>(rows * normed_width);
+    auto* turned = scratch.of<Element>(rows * turned_width);
     auto* products = scratch.of<float>(rows * hidden);
     auto* queries = scratch.of<float>(widths_.queries);
     float* own_sums = sums + block * sums_width;
@@ -511,20 +577,23 @@ void TrainedLayer<Element>::input_backward(RowPass& pass, const float* in, Layer
       }
       kernels.rotate_backward(rotation(pass, token), raw == nullptr ? nullptr : raw + token * widths_.qkv, queries,
                               key_gradients + token * head_width, value_gradients + token * head_width, pass.tokens * head_width,
-                              own_sums + hidden, own_sums + hidden + head_width, turned + r * widths_.qkv);
+                              own_sums + hidden, own_sums + hidden + head_width, turned + r * turned_width);
     }
-    put_pairs(qkv_gradient, turned, widths_.qkv, first, rows);
-    auto through_qkv = product(turned, widths_.qkv, rows, pass.transposed[kQkv].of<Element>(0), hidden);
+    const auto* transposed = pass.transposed[kQkv].of<Element>(0);
+    project_back(qkv_, transposed, turned, rows);
+    put_pairs(qkv_gradient, turned, turned_width, first, rows);
+    auto through_qkv = product(turned, turned_width, rows, transposed, hidden);
     through_qkv.out = products;
     through_qkv.out_row = hidden;
     kernels.multiply(through_qkv);
     for (std::int64_t r = 0; r < rows; ++r) {
       const float* x = in + (first + r) * hidden;
-      kernels.normalise(x, input_norm_.values(), config_.hidden_size, hidden, eps, normed + r * hidden);
+      kernels.normalise(x, input_norm_.values(), config_.hidden_size, hidden, eps, normed + r * normed_width);
       kernels.normalise_backward(x, input_norm_.values(), products + r * hidden, config_.hidden_size, hidden, eps,
                                  gradient + (first + r) * hidden, own_sums);
     }
-    put_pairs(normed_pairs, normed, hidden, first, rows);
+    project(qkv_, normed, rows);
+    put_pairs(normed_pairs, normed, normed_width, first, rows);
   });
   for (std::int64_t block = 0; block < pass.num_blocks(); ++block) {
     const float* own_sums = sums + block * sums_width;
@@ -533,41 +602,80 @@ void TrainedLayer<Element>::input_backward(RowPass& pass, const float* in, Layer
     add_in_order(own_sums + hidden, 1, head_width, query_norm_->gradient());
     add_in_order(own_sums + hidden + head_width, 1, head_width, key_norm_->gradient());
   }
-  add_bias_gradient(qkv_gradient, qkv_bias_);
+  if (!qkv_.is_frozen()) add_bias_gradient(qkv_gradient, qkv_bias_);
 }
 
 template <typename Element>
+std::int64_t TrainedLayer<Element>::widest_addition() const {
+  return std::max({qkv_.low_rank_width(), output_.low_rank_width(), gate_up_.low_rank_width(), down_.low_rank_width()});
+}
+
+namespace {
+
+template <typename Element>
+struct GradientWork {
+  TrainedMatrix<Element>* matrix;
+  TokenPairs<Element> in, out;
+};
+
+// Inputs of a block by outputs of a panel, summed over the tokens.
+template <typename Element>
+TileProduct<Element> gradient_tile(const GradientWork<Element>& work, std::int64_t block, std::int64_t panel, float* out) {
+  TileProduct<Element> p;
+  p.a = work.in.data + block * work.in.panel;
+  p.a_row = kUnit<Element>;
+  p.a_unit = kPanelColumns * kUnit<Element>;
+  p.rows = kPanelColumns;
+  p.b = work.out.data + panel * work.out.panel;
+  p.b_unit = kPanelColumns * kUnit<Element>;
+  p.panels = 1;
+  p.units = work.in.units;
+  p.out = out;
+  p.out_row = kPanelColumns;
+  return p;
+}
+
+}  // namespace
+
+template <typename Element>
 void TrainedLayer<Element>::weight_gradients(RowPass& pass) {
-  struct Work {
-    TrainedMatrix<Element>* matrix;
-    TokenPairs<Element> in, out;
-  };
   const auto pairs = [&](std::size_t which, std::int64_t width) { return TokenPairs<Element>(pass.pairs[which], pass.tokens, width); };
+  const auto work_of = [&](TrainedMatrix<Element>& matrix, std::size_t in, std::size_t out) {
+    return GradientWork<Element>{&matrix, pairs(in, matrix.product_inputs()), pairs(out, matrix.product_outputs())};
+  };
   // The longest pieces first.
-  const Work all[] = {{&down_, pairs(kGated, widths_.intermediate), pairs(kDownGradient, widths_.hidden)},
-                      {&gate_up_, pairs(kMiddleNormed, widths_.hidden), pairs(kGateUpGradient, 2 * widths_.intermediate)},
-                      {&qkv_, pairs(kNormed, widths_.hidden), pairs(kQkvGradient, widths_.qkv)},
-                      {&output_, pairs(kAttended, widths_.queries), pairs(kOutputGradient, widths_.hidden)}};
-  std::vector<std::pair<const Work*, std::int64_t>> pieces;
+  const GradientWork<Element> all[] = {work_of(down_, kGated, kDownGradient), work_of(gate_up_, kMiddleNormed, kGateUpGradient),
+                                       work_of(qkv_, kNormed, kQkvGradient), work_of(output_, kAttended, kOutputGradient)};
+  // Of the weights: a panel each. Of pairs: a panel of outputs for B, behind them a block of inputs for A.
+  std::vector<std::pair<const GradientWork<Element>*, std::int64_t>> pieces;
   for (const auto& work : all) {
-    for (std::int64_t panel = 0; panel < work.matrix->panels(); ++panel) pieces.emplace_back(&work, panel);
+    if (work.matrix->is_frozen() && work.matrix->low_rank() == nullptr) continue;
+    const std::int64_t count = work.matrix->panels() + (work.matrix->is_frozen() ? work.matrix->inputs() / kPanelColumns : 0);
+    for (std::int64_t panel = 0; panel < count; ++panel) pieces.emplace_back(&work, panel);
   }
   for_each_piece(static_cast<std::int64_t>(pieces.size()), [&](std::int64_t piece) {
-    const auto& [work, panel] = pieces[static_cast<std::size_t>(piece)];
-    for (std::int64_t block = 0; block < work->matrix->inputs() / kPanelColumns; ++block) {
-      TileProduct<Element> p;
-      p.a = work->in.data + block * work->in.panel;
-      p.a_row = kUnit<Element>;
-      p.a_unit = kPanelColumns * kUnit<Element>;
-      p.rows = kPanelColumns;
-      p.b = work->out.data + panel * work->out.panel;
-      p.b_unit = kPanelColumns * kUnit<Element>;
-      p.panels = 1;
-      p.units = work->in.units;
-      p.end = TileEnd::kAdd;
-      p.out = work->matrix->gradient_panel(panel) + block * kPanelColumns * kPanelColumns;
-      p.out_row = kPanelColumns;
-      training_kernels<Element>().multiply(p);
+    const auto& [work, index] = pieces[static_cast<std::size_t>(piece)];
+    auto& matrix = *work->matrix;
+    const auto& kernels = training_kernels<Element>();
+    const std::int64_t blocks = matrix.inputs() / kPanelColumns, additions = matrix.low_rank_width() / kPanelColumns;
+    if (!matrix.is_frozen()) {
+      for (std::int64_t block = 0; block < blocks; ++block) {
+        auto tile = gradient_tile(*work, block, index, matrix.gradient_panel(index) + block * kPanelColumns * kPanelColumns);
+        tile.end = TileEnd::kAdd;
+        kernels.multiply(tile);
+      }
+      return;
+    }
+    ThreadScratch scratch;
+    auto* sums = scratch.of<float>(kPanelColumns * kPanelColumns);
+    for (std::int64_t addition = 0; addition < additions; ++addition) {
+      if (index < matrix.panels()) {
+        kernels.multiply(gradient_tile(*work, blocks + addition, index, sums));
+        matrix.low_rank()->add_b_gradient(index, addition, sums);
+      } else {
+        kernels.multiply(gradient_tile(*work, index - matrix.panels(), matrix.panels() + addition, sums));
+        matrix.low_rank()->add_a_gradient(addition, index - matrix.panels(), sums);
+      }
     }
   });
 }

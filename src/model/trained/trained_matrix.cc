@@ -14,18 +14,11 @@ namespace {
 
 using at::Tensor;
 
-// Where a row of the parameters that lie one below the other is: which of them, and its row there.
-std::pair<std::size_t, std::int64_t> part_of(std::int64_t row, const std::vector<std::int64_t>& heights) {
-  std::size_t part = 0;
-  for (; row >= heights[part]; ++part) row -= heights[part];
-  return {part, row};
-}
-
 }  // namespace
 
 template <typename Element>
-TrainedMatrix<Element>::TrainedMatrix(std::vector<std::string> names, const Decoder& start, Places rows, Places columns)
-    : names_(std::move(names)), rows_(std::move(rows)), columns_(std::move(columns)) {
+TrainedMatrix<Element>::TrainedMatrix(std::vector<std::string> names, const Decoder& start, Places rows, Places columns, const Adapter* adapter)
+    : names_(std::move(names)), rows_(std::move(rows)), columns_(std::move(columns)), is_frozen_(adapter != nullptr) {
   NamedTensors values;
   for (const auto& name : names_) {
     const Tensor& value = start.parameter(name);
@@ -35,12 +28,35 @@ TrainedMatrix<Element>::TrainedMatrix(std::vector<std::string> names, const Deco
   }
   panels_ = static_cast<std::int64_t>(rows_.size()) / kPanelColumns;
   inputs_ = static_cast<std::int64_t>(columns_.size());
-  const std::int64_t count = panels_ * kPanelColumns * inputs_;
+  if (is_frozen_) low_rank_width_ = LowRank<Element>::width_of(names_, *adapter);
+  const std::int64_t count = panels_ * kPanelColumns * product_inputs();
   weights_ = memory_[0].of<Element>(count);
-  if constexpr (!std::is_same_v<Element, float>) low_ = memory_[1].of<std::int16_t>(count);
-  float** numbers[] = {&gradient_, &first_, &second_};
-  for (std::size_t i = 0; i < 3; ++i) *numbers[i] = static_cast<float*>(memory_[2 + i].reserve_zeros(static_cast<std::size_t>(count) * sizeof(float), true));
+  if (!is_frozen_) {
+    if constexpr (!std::is_same_v<Element, float>) low_ = memory_[1].of<std::int16_t>(count);
+    float** numbers[] = {&gradient_, &first_, &second_};
+    for (std::size_t i = 0; i < 3; ++i) *numbers[i] = static_cast<float*>(memory_[2 + i].reserve_zeros(static_cast<std::size_t>(count) * sizeof(float), true));
+  }
   write(Kept::kMaster, values);
+  if (low_rank_width_ == 0) return;
+  low_rank_.emplace(names_, *adapter, rows_, columns_, heights_, source_columns_);
+  publish_low_rank();
+}
+
+template <typename Element>
+void TrainedMatrix<Element>::publish_low_rank() {
+  for_each_piece(panels_, [&](std::int64_t p) {
+    std::vector<float> numbers(static_cast<std::size_t>(low_rank_width_ * kPanelColumns));
+    std::vector<std::int16_t> low(numbers.size());
+    low_rank_->read_b(p, numbers.data());
+    training_kernels<Element>().split_master(numbers.data(), low_rank_width_ / kUnit<Element>,
+                                             weights_ + (p * product_inputs() + inputs_) * kPanelColumns, kUnit<Element> == 2 ? low.data() : nullptr);
+  });
+}
+
+template <typename Element>
+void TrainedMatrix<Element>::update_low_rank(const AdamWStep& step) {
+  low_rank_->update(step);
+  publish_low_rank();
 }
 
 template <typename Element>
@@ -52,11 +68,19 @@ void TrainedMatrix<Element>::read_row(std::int64_t row, float* out) const {
 }
 
 template <typename Element>
+void TrainedMatrix<Element>::write_low_rank(Kept what, const NamedTensors& values) {
+  low_rank_->write(what, values);
+  publish_low_rank();
+}
+
+template <typename Element>
 void TrainedMatrix<Element>::transpose(std::int64_t begin, std::int64_t end, Element* out) const {
   const auto& kernels = training_kernels<Element>();
   for (std::int64_t p = begin; p < end; ++p) {
-    for (std::int64_t block = 0; block < inputs_ / kPanelColumns; ++block) {
-      kernels.transpose_block(panel(p), block, out + (block * outputs() + p * kPanelColumns) * kPanelColumns);
+    const Element* from = p < panels_ ? panel(p) : low_rank_->panel(p - panels_);
+    const std::int64_t width = p < panels_ ? product_inputs() : inputs_;
+    for (std::int64_t block = 0; block < width / kPanelColumns; ++block) {
+      kernels.transpose_block(from, block, out + (block * product_outputs() + p * kPanelColumns) * kPanelColumns);
     }
   }
 }
@@ -80,10 +104,11 @@ void TrainedMatrix<Element>::update(const AdamWStep& step, std::int64_t begin, s
 
 template <typename Element>
 void TrainedMatrix<Element>::read_panel(Kept what, std::int64_t p, float* to) const {
-  const std::int64_t at = p * inputs_ * kPanelColumns;
+  const std::int64_t at = p * product_inputs() * kPanelColumns;
   if (what == Kept::kMaster || what == Kept::kWeights) {
-    const std::vector<std::int16_t> nothing(what == Kept::kWeights ? static_cast<std::size_t>(inputs_ * kPanelColumns) : 0, 0);
-    const std::int16_t* low = what == Kept::kWeights ? nothing.data() : low_ == nullptr ? nullptr : low_ + at;
+    const bool has_none = what == Kept::kWeights || is_frozen_;
+    const std::vector<std::int16_t> nothing(has_none ? static_cast<std::size_t>(inputs_ * kPanelColumns) : 0, 0);
+    const std::int16_t* low = has_none ? nothing.data() : low_ == nullptr ? nullptr : low_ + at;
     training_kernels<Element>().join_master(weights_ + at, low, inputs_ / kUnit<Element>, to);
     return;
   }
@@ -127,6 +152,7 @@ NamedTensors TrainedMatrix<Element>::read(Kept what) const {
 template <typename Element>
 void TrainedMatrix<Element>::write(Kept what, const NamedTensors& values) {
   DROVER_CHECK(what != Kept::kGradient && what != Kept::kWeights, "Only masters and moments are restored");
+  DROVER_CHECK(what == Kept::kMaster || !is_frozen_, "Frozen weights have no moments");
   std::vector<Tensor> parts;
   for (const auto& name : names_) {
     for (const auto& [given, value] : values) {
@@ -136,6 +162,7 @@ void TrainedMatrix<Element>::write(Kept what, const NamedTensors& values) {
   DROVER_CHECK_EQ(parts.size(), names_.size(), "Every parameter has a value");
   parallel_for(panels_, 1, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> panel(static_cast<std::size_t>(inputs_ * kPanelColumns));
+    std::vector<std::int16_t> thrown_away(is_frozen_ ? panel.size() : 0);
     for (std::int64_t p = begin; p < end; ++p) {
       std::fill(panel.begin(), panel.end(), 0.0F);
       for (std::int64_t column = 0; column < kPanelColumns; ++column) {
@@ -148,9 +175,10 @@ void TrainedMatrix<Element>::write(Kept what, const NamedTensors& values) {
           if (source >= 0) panel[static_cast<std::size_t>(i * kPanelColumns + column)] = from[source];
         }
       }
-      const std::int64_t at = p * inputs_ * kPanelColumns;
+      const std::int64_t at = p * product_inputs() * kPanelColumns;
       if (what == Kept::kMaster) {
-        training_kernels<Element>().split_master(panel.data(), inputs_ / kUnit<Element>, weights_ + at, low_ == nullptr ? nullptr : low_ + at);
+        auto* low = low_ != nullptr ? low_ + at : is_frozen_ && kUnit<Element> == 2 ? thrown_away.data() : nullptr;
+        training_kernels<Element>().split_master(panel.data(), inputs_ / kUnit<Element>, weights_ + at, low);
       } else {
         std::memcpy((what == Kept::kFirstMoment ? first_ : second_) + at, panel.data(), panel.size() * sizeof(float));
       }
