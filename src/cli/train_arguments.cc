@@ -34,7 +34,7 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
       ->capture_default_str();
   command.add_option("--lora-alpha", train.lora.alpha, "adapters are multiplied with alpha / rank; 0: twice the rank")->capture_default_str();
   command.add_option("--lora-targets", train.lora.targets, "linear maps that get adapters, separated by commas: q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; not given: all")
-      ->delimiter(',');
+      ->delimiter(',')->allow_extra_args(false);
   command.add_option("--checkpoint", arguments.checkpoint, "folder for checkpoints; the same command goes on from there");
   command.add_option("--checkpoint-every", train.checkpoint_every, "steps between checkpoints")->capture_default_str();
   command.add_option("--keep-checkpoints", train.keep_checkpoints, "how many of the newest checkpoints stay")->capture_default_str();

@@ -108,18 +108,19 @@ std::int64_t numbers_of(const model::NamedShapes& shapes) {
   return numbers;
 }
 
-/// What the process holds beside the start model, which goes once its weights are copied (unless others hold it too).
-std::int64_t memory_without(const std::shared_ptr<const model::Decoder>& start) {
-  std::int64_t bytes = process_memory().now;
-  if (start.use_count() > 1) return bytes;
-  for (const auto& [name, tensor] : start->parameters()) bytes -= static_cast<std::int64_t>(tensor.nbytes());
-  return std::max<std::int64_t>(bytes, 0);
+/// The bytes of a start model that goes once its weights are copied; 0 when others hold it too.
+std::int64_t passing_bytes(const std::shared_ptr<const model::Decoder>& start) {
+  if (start.use_count() > 1) return 0;
+  std::int64_t bytes = 0;
+  for (const auto& [name, tensor] : start->parameters()) bytes += static_cast<std::int64_t>(tensor.nbytes());
+  return bytes;
 }
 
 class TrainingRun {
  public:
   TrainingRun(const std::string& what, std::shared_ptr<const model::Decoder> start, Objective& objective, const TrainOptions& options)
-      : what_(what), objective_(objective), options_(options), memory_before_(memory_without(start)), learner_(make_learner(*start, options)) {
+      : what_(what), objective_(objective), options_(options), start_bytes_(passing_bytes(start)),
+        memory_before_(std::max<std::int64_t>(process_memory().now - start_bytes_, 0)), learner_(make_learner(*start, options)) {
     start.reset();
     std::vector<std::int64_t> sizes;
     for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
@@ -208,7 +209,10 @@ class TrainingRun {
       }
     }
     outlook.largest_row = largest->num_tokens();
-    outlook.predicted_peak_bytes = memory_before_ + learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
+    // While weights are copied the start model is still there; with adapters that may be more than any step takes.
+    const auto largest_step = learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
+    const auto copying = options_.lora.is_on() ? start_bytes_ + learner_->predicted_peak_bytes(0, 0) : 0;
+    outlook.predicted_peak_bytes = memory_before_ + std::max(largest_step, copying);
     outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds_per_token(*largest);
     return outlook;
   }
@@ -285,7 +289,8 @@ class TrainingRun {
   std::string what_;
   Objective& objective_;
   const TrainOptions& options_;
-  std::int64_t memory_before_;
+  std::int64_t start_bytes_;    // of the start model, while it is copied
+  std::int64_t memory_before_;  // what the process holds beside it
   std::unique_ptr<Learner> learner_;
   std::vector<std::vector<std::int64_t>> plan_;
   LossMonitor monitor_;
