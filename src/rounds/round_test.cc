@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/random_stream.h"
+#include "chat/dialog.h"
 #include "ledger/ledger.h"
 
 namespace drover::rounds {
@@ -122,6 +123,39 @@ TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
   EXPECT_EQ(answering.size(), outcome_.deployed.variants.size());
   EXPECT_GE(answering.size(), 2U);  // or two different models could not answer in the next round
   EXPECT_FALSE(ledger.training_rows_of(key_of_stage["round 1 / dpo"]).empty());
+}
+
+TEST_F(RoundTest, CurationRemovesPlantedDuplicatesAndLeaksAndMixesTheRest) {
+  const auto dialog = [](const std::string& question, const std::string& answer) {
+    return R"({"messages":[{"role":"user","content":")" + question + R"("},{"role":"assistant","content":")" + answer + "\"}]}\n";
+  };
+  std::string leaked;
+  base::for_each_line(std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes/tiny/suite.jsonl", [&](std::int64_t number, std::string_view line) {
+    if (number == 1) leaked = chat::Json::parse(line).at("messages").at(0).at("content");
+  });
+  const auto planted = folder_ / "planted.jsonl";
+  base::write_file_atomically(planted, dialog("20+20", "=40") + dialog("20+20", "=40") + dialog(leaked, "=1") +
+                                           dialog("30+30", "=60!!!!!!!!"));
+  run(small_recipe({{"[collect]", "[synthetic.planted]\nfile = \"" + planted.string() + "\"\n[curate]\nepochs = { planted = 3 }\n[collect]"}}),
+      "home", "curate");
+  const ledger::Ledger ledger(home("home") / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::map<std::string, int> rules;
+  std::string kept;
+  for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run)) {
+    if (ledger.find_stage(key)->name != "round 1 / curate") continue;
+    for (const auto& decision : ledger.decisions_of(key)) {
+      const auto generation = *ledger.find(decision.generation);
+      if (ledger.find(generation.prompt)->source != "planted") continue;
+      ++rules[decision.rule];
+      if (decision.is_kept) kept += generation.reply.at(0).content + " ";
+    }
+  }
+  EXPECT_EQ(rules["leak"], 1);
+  EXPECT_EQ(rules["duplicate"], 1);
+  EXPECT_EQ(rules["rewritten"], 1);
+  EXPECT_EQ(rules["repeated"], 2);
+  EXPECT_THAT(kept, HasSubstr("=40 "));
+  EXPECT_THAT(kept, Not(HasSubstr("!!!!")));
 }
 
 TEST_F(RoundTest, AChangedOptionRepeatsExactlyWhatDependsOnIt) {
