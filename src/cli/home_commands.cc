@@ -8,12 +8,14 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
+#include "cli/report_files.h"
 #include "cli/terminal.h"
 #include "ledger/ledger.h"
 #include "report/html_page.h"
 #include "report/run_comparison.h"
 #include "report/run_status.h"
 #include "report/run_summary.h"
+#include "report/summary_json.h"
 #include "report/trace.h"
 
 namespace drover::cli {
@@ -69,10 +71,15 @@ base::ExitStatus compare(const HomeOptions& options) {
 
 base::ExitStatus write_report(const HomeOptions& options) {
   const auto ledger = open_home(options.home);
-  const auto path = options.output.empty() ? std::filesystem::path(options.home) / "report.html"
-                                           : std::filesystem::path(options.output);
-  base::write_file_atomically(path, report::html_page(report::summarise(ledger)));
-  write_output(path.string() + "\n");
+  const auto summary = report::summarise(ledger);
+  if (options.json) {
+    write_output(json_line(report::summary_json(summary)));
+  } else if (!options.output.empty()) {
+    base::write_file_atomically(options.output, report::html_page(summary));
+    write_output(options.output + "\n");
+  } else {
+    for (const auto& path : write_report_files(options.home, summary)) write_output(path.string() + "\n");
+  }
   return base::ExitStatus::kDone;
 }
 
@@ -110,8 +117,10 @@ void add_compare_command(const Commands& commands) {
 
 void add_report_command(const Commands& commands) {
   const auto options = std::make_shared<HomeOptions>();
-  add(commands, "report", "Writes the page about a run", "drover report runs/tiny", options, write_report)
-      .add_option("--output", options->output, "file (default: HOME/report.html)");
+  auto& command = add(commands, "report", "Writes the page about a run, and the card of the model that it deployed",
+                      "drover report runs/tiny", options, write_report);
+  auto* output = command.add_option("--output", options->output, "write the page alone, to this file (default: HOME/report.html)");
+  command.add_flag("--json", options->json, "print the page's figures as JSON and write nothing")->excludes(output);
 }
 
 }  // namespace drover::cli

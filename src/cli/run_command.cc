@@ -5,12 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
 #include "cli/progress_line.h"
+#include "cli/report_files.h"
 #include "ledger/ledger.h"
-#include "report/html_page.h"
 #include "report/run_summary.h"
 #include "rounds/recipe.h"
 #include "rounds/round.h"
@@ -67,9 +66,9 @@ base::ExitStatus run(const RunCommandOptions& options) {
   }
   const ledger::Ledger ledger(home / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
   const auto summary = report::summarise(ledger);
-  base::write_file_atomically(home / "report.html", report::html_page(summary));
-  write_output(
-      fmt::format("\n{}\nreport: {}\n", report::describe_accuracies(summary), (home / "report.html").string()));
+  const auto files = write_report_files(home, summary);
+  write_output(fmt::format("\n{}\nreport: {}\n", report::describe_accuracies(summary), files.at(0).string()));
+  if (files.size() > 1) write_output(fmt::format("model card: {}\n", files[1].string()));
   if (outcome.is_waiting) {
     write_output("Waiting for people: import their comparisons, then run the same command again.\n");
     return base::ExitStatus::kWaitingForPeople;

@@ -194,6 +194,10 @@ std::vector<PreferenceTableLine> preference_table(std::span<const chat::Preferen
   });
 }
 
+std::span<const SftTableLine> report_sft_lines() { return kSft; }
+
+std::span<const PreferenceTableLine> report_preference_lines() { return kPreference; }
+
 std::optional<SftTableLine> report_sft_line(std::string_view dataset) { return find_line(kSft, dataset); }
 std::optional<PreferenceTableLine> report_preference_line(std::string_view dataset) {
   return find_line(kPreference, dataset);

@@ -54,6 +54,10 @@ std::vector<SftTableLine> sft_table(std::span<const Row> rows, std::span<const s
 std::vector<PreferenceTableLine> preference_table(std::span<const chat::PreferenceRow> rows,
                                                   std::span<const std::string> capabilities, const CountTokens& count);
 
+/// All lines of the report's tables.
+std::span<const SftTableLine> report_sft_lines();
+std::span<const PreferenceTableLine> report_preference_lines();
+
 /// The report's own lines; nothing for a data set that it does not have.
 std::optional<SftTableLine> report_sft_line(std::string_view dataset);
 std::optional<PreferenceTableLine> report_preference_line(std::string_view dataset);

@@ -1,17 +1,14 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "report/run_summary.h"
 
 namespace drover::report {
 
-/// The run as one HTML page that needs nothing beside itself: results with intervals first, then stages, losses,
-/// samples with their scores, the models' lineage and the recipe.
+/// The run as one HTML page that needs nothing beside itself and no script: results with intervals first, then what each
+/// round did, opinions, training, sampling, curation, mix, models, sources, options. For wide and narrow screens, light
+/// and dark, and print. All text of models, data and recipes is escaped.
 std::string html_page(const RunSummary& summary);
-
-/// Text as HTML shows it literally. Text of models cannot become markup.
-std::string escaped(std::string_view text);
 
 }  // namespace drover::report

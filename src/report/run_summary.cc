@@ -3,26 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/error.h"
+#include "report/stage_output.h"
 
 namespace drover::report {
 namespace {
 
 constexpr std::size_t kNumSamples = 4;
 
-std::string text_of(const std::vector<chat::Message>& messages) {
-  std::string text;
-  for (const auto& message : messages) text += (text.empty() ? "" : "\n") + message.content;
-  return text;
-}
-
 void add_accuracies(const ledger::Ledger& ledger, const std::vector<ledger::Metric>& metrics,
                     const std::string& stage_name, RunSummary& summary) {
   for (const auto& metric : metrics) {
     if (metric.name != "accuracy") continue;
     const auto space = metric.subject.rfind(' ');
+    if (space == std::string::npos) continue;
     AccuracyLine line{.stage = stage_name,
                       .model_name = {},
                       .model = metric.subject.substr(space + 1),
@@ -41,15 +38,6 @@ void add_accuracies(const ledger::Ledger& ledger, const std::vector<ledger::Metr
   }
 }
 
-void add_losses(const std::vector<ledger::Metric>& metrics, RunSummary& summary) {
-  for (const auto& metric : metrics) {
-    if (metric.name != "loss") continue;
-    if (summary.losses.empty() || summary.losses.back().name != metric.subject)
-      summary.losses.push_back({.name = metric.subject, .losses = {}});
-    summary.losses.back().losses.push_back(metric.value);
-  }
-}
-
 std::vector<SampledPrompt> samples_of(const ledger::Ledger& ledger, const std::string& stage) {
   std::vector<SampledPrompt> samples;
   std::map<ledger::PromptId, std::size_t> place;
@@ -57,26 +45,119 @@ std::vector<SampledPrompt> samples_of(const ledger::Ledger& ledger, const std::s
     const auto generation = ledger.find(decision.generation);
     if (!generation) continue;
     if (!place.contains(generation->prompt)) {
-      if (samples.size() == kNumSamples) continue;
-      place[generation->prompt] = samples.size();
       const auto prompt = ledger.find(generation->prompt);
+      if (samples.size() == kNumSamples || !prompt) continue;
+      place[generation->prompt] = samples.size();
       samples.push_back({.question = text_of(prompt->dialog.messages), .expected = prompt->expected, .replies = {}});
     }
     ReplyLine reply{.id = decision.generation.hex(),
                     .text = text_of(generation->reply),
+                    .score = {},
                     .is_kept = decision.is_kept,
                     .reason = decision.reason};
-    for (const auto& score : ledger.scores_of(decision.generation)) reply.score = score.value;
+    for (const auto& score : ledger.scores_of(decision.generation)) {
+      if (score.stage == stage) reply.score = score.value;
+    }
     samples[place[generation->prompt]].replies.push_back(std::move(reply));
   }
   for (auto& sample : samples) {
     std::stable_sort(sample.replies.begin(), sample.replies.end(),
-                     [](const auto& a, const auto& b) { return a.score > b.score; });
+                     [](const auto& a, const auto& b) { return b.score < a.score; });
   }
   return samples;
 }
 
+StageLine stage_line(const ledger::Ledger& ledger, const ledger::StageBegin& stage) {
+  const auto end = ledger.find_stage_end(stage.key);
+  return {.name = stage.name,
+          .key = stage.key,
+          .is_finished = end.has_value(),
+          .seconds = end ? end->seconds : 0,
+          .ended_at = end ? end->ended_at : "",
+          .revision = stage.revision,
+          .seed = stage.seed,
+          .inputs = stage.inputs,
+          .options = stage.options,
+          .hash = end ? end->hash : ""};
+}
+
+void add_models(const ledger::Ledger& ledger, const std::string& stage, RunSummary& summary) {
+  for (auto& model : ledger.models_of(stage)) {
+    const bool is_known = std::any_of(summary.models.begin(), summary.models.end(),
+                                      [&](const auto& known) { return known.hash == model.hash; });
+    if (!is_known) summary.models.push_back(std::move(model));
+  }
+}
+
+void add_deployed(const ledger::Ledger& ledger, std::int64_t round, const std::string& stage, RunSummary& summary) {
+  const auto end = ledger.find_stage_end(stage);
+  if (!end) return;
+  const auto output = read_json(end->output);
+  const auto& average = part_at(output, "average");
+  if (text_at(average, "hash").empty()) return;
+  DeployedModel model{.round = round,
+                      .hash = text_at(average, "hash"),
+                      .name = text_at(average, "name"),
+                      .folder = text_at(average, "folder")};
+  const auto& variants = part_at(output, "variants");
+  if (variants.is_array()) {
+    for (const auto& variant : variants) model.team.push_back(text_at(variant, "hash"));
+  }
+  summary.deployed.push_back(std::move(model));
+}
+
+template <typename Line>
+void append(std::vector<Line>& all, std::vector<Line> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+}
+
+void add_stage(const ledger::Ledger& ledger, const ledger::StageBegin& stage, RunSummary& summary) {
+  summary.stages.push_back(stage_line(ledger, stage));
+  const auto metrics = ledger.metrics_of(stage.key);
+  add_accuracies(ledger, metrics, stage.name, summary);
+  append(summary.curves, training_curves(stage.name, metrics));
+  append(summary.complexities, complexities(stage.name, metrics));
+  append(summary.agreements, agreements(stage.name, metrics));
+  append(summary.reward_accuracies, reward_accuracies(stage.name, metrics));
+  add_models(ledger, stage.key, summary);
+  if (stage.name != "start / calibrate") return;
+  if (const auto end = ledger.find_stage_end(stage.key)) summary.judge = judge_summary(read_json(end->output));
+}
+
+void add_round(const ledger::Ledger& ledger, const RoundStages& stages, RunSummary& summary) {
+  summary.rounds.push_back(count_round(ledger, stages));
+  const auto with_stage = [&](const std::string& name, const auto& add) {
+    if (const auto key = stages.keys.find(name); key != stages.keys.end()) add(key->second);
+  };
+  with_stage("reward", [&](const auto& key) {
+    if (auto table = preference_mix_table(ledger, stages.number, key)) summary.mix_tables.push_back(*std::move(table));
+  });
+  with_stage("reject", [&](const auto& key) {
+    summary.reward_spreads.push_back(reward_spread(ledger, stages.number, key));
+    if (auto samples = samples_of(ledger, key); !samples.empty()) summary.samples = std::move(samples);
+  });
+  with_stage("curate", [&](const auto& key) {
+    append(summary.dropped, dropped_replies(ledger, stages.number, key));
+    if (auto table = sft_mix_table(ledger, stages.number, key)) summary.mix_tables.push_back(*std::move(table));
+  });
+  with_stage("choose", [&](const auto& key) { add_deployed(ledger, stages.number, key, summary); });
+}
+
 }  // namespace
+
+bool RunSummary::is_finished() const {
+  return !stages.empty() && std::all_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.is_finished; });
+}
+
+double RunSummary::seconds() const {
+  double sum = 0;
+  for (const auto& stage : stages) sum += stage.seconds;
+  return sum;
+}
+
+std::vector<ScoreChange> RunSummary::changes() const {
+  return deployed.empty() ? std::vector<ScoreChange>() : score_changes(accuracies, deployed.back().hash);
+}
 
 RunSummary summarise(const ledger::Ledger& ledger) {
   const auto run = ledger.latest_run();
@@ -84,28 +165,13 @@ RunSummary summarise(const ledger::Ledger& ledger) {
   RunSummary summary;
   summary.recipe_name = run->recipe_name;
   summary.recipe_text = run->recipe_text;
-  std::map<std::string, std::int64_t> levels;
-  std::map<std::string, std::int64_t> dropped;
-  for (const auto& key : ledger.stages_of_run(run->run)) {
-    const auto stage = ledger.find_stage(key);
-    if (!stage) continue;
-    const auto end = ledger.find_stage_end(key);
-    summary.stages.push_back(
-        {.name = stage->name, .key = key, .is_finished = end.has_value(), .seconds = end ? end->seconds : 0});
-    const auto metrics = ledger.metrics_of(key);
-    add_accuracies(ledger, metrics, stage->name, summary);
-    add_losses(metrics, summary);
-    for (const auto& metric : metrics) {
-      if (metric.name == "comparisons") levels[metric.subject] += static_cast<std::int64_t>(metric.value);
-    }
-    for (auto& model : ledger.models_of(key)) summary.models.push_back(std::move(model));
-    if (stage->name.ends_with("/ reject")) summary.samples = samples_of(ledger, key);
-    if (stage->name.ends_with("/ curate")) {
-      for (const auto& decision : ledger.decisions_of(key)) ++dropped[decision.rule];
-    }
+  summary.began_at = run->began_at;
+  const auto keys = ledger.stages_of_run(run->run);
+  for (const auto& key : keys) {
+    if (const auto stage = ledger.find_stage(key)) add_stage(ledger, *stage, summary);
   }
-  summary.comparisons.assign(levels.begin(), levels.end());
-  summary.dropped.assign(dropped.begin(), dropped.end());
+  for (const auto& stages : rounds_of(ledger, keys)) add_round(ledger, stages, summary);
+  summary.sources = data_sources(ledger, keys);
   summary.facts = ledger.counts();
   return summary;
 }

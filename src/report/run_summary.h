@@ -7,6 +7,14 @@
 #include <vector>
 
 #include "ledger/ledger.h"
+#include "report/data_sources.h"
+#include "report/dropped_replies.h"
+#include "report/mix_tables.h"
+#include "report/opinions.h"
+#include "report/reward_spread.h"
+#include "report/round_counts.h"
+#include "report/score_changes.h"
+#include "report/training_curves.h"
 
 namespace drover::report {
 
@@ -16,31 +24,19 @@ struct StageLine {
   std::string key;
   bool is_finished = false;
   double seconds = 0;
-};
-
-/// One model on one suite, in the order of evaluation.
-struct AccuracyLine {
-  std::string stage;
-  std::string model_name;
-  std::string model;  ///< hash
-  std::string suite;
-  double accuracy = 0;
-  double low = 0;  ///< 95% interval
-  double high = 0;
-  std::int64_t count = 0;
-  std::optional<double> p_value;  ///< exact paired test against the best model of the start; empty for the start itself
-};
-
-struct LossCurve {
-  std::string name;
-  std::vector<double> losses;
+  std::string ended_at{};  ///< UTC
+  std::int64_t revision = 1;
+  std::uint64_t seed = 0;
+  std::string inputs{};   ///< JSON: name to hash
+  std::string options{};  ///< JSON
+  std::string hash{};     ///< of what it left
 };
 
 /// One reply of rejection sampling with what was said about it.
 struct ReplyLine {
   std::string id;
   std::string text;
-  double score = 0;
+  std::optional<double> score;  ///< empty: it took no part
   bool is_kept = false;
   std::string reason;
 };
@@ -48,21 +44,44 @@ struct ReplyLine {
 struct SampledPrompt {
   std::string question;
   std::string expected;
-  std::vector<ReplyLine> replies;
+  std::vector<ReplyLine> replies;  ///< by score, those without one last
+};
+
+/// A model that a round hands on.
+struct DeployedModel {
+  std::int64_t round = 0;
+  std::string hash;
+  std::string name;
+  std::string folder;             ///< relative to the home
+  std::vector<std::string> team{};  ///< hashes of all that answer in the next round, best first
 };
 
 /// What the ledger knows about the run that began last.
 struct RunSummary {
   std::string recipe_name;
   std::string recipe_text;
+  std::string began_at;
   std::vector<StageLine> stages;
   std::vector<AccuracyLine> accuracies;
-  std::vector<std::pair<std::string, std::int64_t>> comparisons;  ///< level and count, over all rounds
-  std::vector<LossCurve> losses;
-  std::vector<ledger::ModelFact> models;
-  std::vector<SampledPrompt> samples;                         ///< a few of the last round
-  std::vector<std::pair<std::string, std::int64_t>> dropped;  ///< rule of a "curate" stage and count
-  std::vector<std::pair<std::string, std::int64_t>> facts;    ///< kinds of facts in the whole ledger
+  std::vector<RoundCounts> rounds;
+  std::vector<ComplexityLine> complexities;
+  std::vector<AgreementLine> agreements;
+  std::optional<JudgeSummary> judge;
+  std::vector<RewardAccuracyLine> reward_accuracies;
+  std::vector<CurveGroup> curves;
+  std::vector<RewardSpread> reward_spreads;
+  std::vector<SampledPrompt> samples;  ///< a few of the last round
+  std::vector<DroppedByRule> dropped;
+  std::vector<MixTable> mix_tables;
+  std::vector<ledger::ModelFact> models;  ///< each hash once, in the order in which they were made
+  std::vector<DeployedModel> deployed;    ///< the average that each finished round chose
+  std::vector<DataSource> sources;
+  std::vector<std::pair<std::string, std::int64_t>> facts;  ///< kinds of facts in the whole ledger
+
+  bool is_finished() const;
+  double seconds() const;  ///< of all finished stages
+  /// From the start to the model that was deployed last; empty before a round has finished.
+  std::vector<ScoreChange> changes() const;
 };
 
 /// Throws UserError when no run has begun.

@@ -110,7 +110,7 @@ std::string hash_of_files(const std::filesystem::path& path) {
   if (!fs::is_directory(path, error)) return {};
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    if (entry.is_regular_file() && entry.path().filename() != "README.md") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   base::FieldHasher hasher;

@@ -70,7 +70,8 @@ struct ScoreBoard {
   bool is_intact(const std::filesystem::path&) const { return true; }
 };
 
-/// Hash of a folder's files, names and contents, or of one file; empty when there is nothing.
+/// Hash of a folder's files, names and contents, or of one file; empty when there is nothing. A README.md does not count:
+/// a model with a card is the same model.
 std::string hash_of_files(const std::filesystem::path& path);
 
 }  // namespace drover::rounds

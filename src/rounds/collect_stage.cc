@@ -164,8 +164,10 @@ CollectedPreferences collect_preferences(Workspace& work, const std::string& sta
   add_count("prompts that nobody could compare", collection.num_unasked());
   const std::string stages[] = {stage, preference::second_opinions_of(stage)};
   for (const auto& agreement : preference::measure_agreement_by_two(work.ledger, stages)) {
-    if (agreement.raw)
-      add_metric("agreement", agreement.annotators.at(0) + " and " + agreement.annotators.at(1), *agreement.raw, agreement.pairs);
+    const auto both = agreement.annotators.at(0) + " and " + agreement.annotators.at(1);
+    if (agreement.raw) add_metric("agreement", both, *agreement.raw, agreement.pairs);
+    if (agreement.kappa) add_metric("agreement kappa", both, *agreement.kappa, agreement.pairs);
+    if (agreement.alpha_ordinal) add_metric("agreement alpha", both, *agreement.alpha_ordinal, agreement.pairs);
   }
   batch.commit();
   return {.facts = {.stage = stage,

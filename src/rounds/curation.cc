@@ -245,7 +245,7 @@ std::string TrainingMix::hash() const { return content.empty() ? "empty" : conte
 chat::Json TrainingMix::to_json() const {
   auto list = chat::Json::array();
   for (const auto& entry : entries) list.push_back({entry.generation.value(), entry.copies});
-  return {{"stage", stage}, {"content", content}, {"entries", std::move(list)}, {"table", table}};
+  return {{"stage", stage}, {"content", content}, {"entries", std::move(list)}, {"table", table}, {"report_table", curate::json_of(curate::report_sft_lines())}};
 }
 
 TrainingMix TrainingMix::from_json(const chat::Json& json) {

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "preference/collect.h"
+#include "rounds/preference_mix.h"
+#include "rounds/reward_accuracy.h"
 #include "rounds/train_variants.h"
 #include "train/learned_rows.h"
 #include "train/trainer.h"
@@ -61,8 +63,11 @@ std::vector<Row> chosen_rows(const std::vector<Row>& rows, const std::vector<std
 }  // namespace
 
 ModelSet train_reward_models(Workspace& work, const std::string& stage, const std::string& label,
-                             const ModelRef& pretrained, std::span<const FactSet> comparisons) {
+                             const ModelRef& pretrained, std::span<const FactSet> comparisons,
+                             const std::optional<ModelRef>& previous, std::span<const FactSet> newest) {
   const auto& section = work.recipe.reward;
+  record_preference_mix(work, stage, pretrained, newest);
+  if (previous) record_reward_accuracy(work, stage, "reward accuracy on new", *previous, newest);
   const auto format = work.format(*work.load(pretrained));
   const auto clear = clear_rows<model::TokenRow>(
       work, comparisons, section.lowest_level, stage, "reward", [&](const chat::PreferenceRow& row) {
@@ -70,11 +75,14 @@ ModelSet train_reward_models(Workspace& work, const std::string& stage, const st
       });
   // Heads that begin at different places cannot be averaged, so all variants share the first one.
   const auto head_seed = work.seed(label + " reward head");
-  return train_variants(work, stage, label, "reward", pretrained, clear.records, section.train, key_text(section),
-                        [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
-                          return train::train_reward(start, chosen_rows(clear.rows, chosen),
-                                                     {.train = options, .head_seed = head_seed}, on_step);
-                        });
+  auto models =
+      train_variants(work, stage, label, "reward", pretrained, clear.records, section.train, key_text(section),
+                     [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
+                       return train::train_reward(start, chosen_rows(clear.rows, chosen),
+                                                  {.train = options, .head_seed = head_seed}, on_step);
+                     });
+  record_reward_accuracy(work, stage, "reward accuracy", models.average, comparisons);
+  return models;
 }
 
 ModelSet train_dpo_variants(Workspace& work, const std::string& stage, const std::string& label, const ModelRef& tuned,

@@ -55,6 +55,8 @@ class Run {
       : work_(work), recipe_(work.recipe), runner_(runner), pool_(work.recipe) {
     ledger::Ledger::Batch batch(work_.ledger);
     for (const auto& prompt : pool_.prompts()) work_.ledger.add(prompt);
+    for (const auto& source : recipe_.prompts) add_source(source.name, source.licence, source.file, "generator " + source.generator);
+    for (const auto& suite : recipe_.suites) add_source(suite.name, suite.licence, suite.file, "known suite");
     batch.commit();
   }
 
@@ -108,7 +110,8 @@ class Run {
     const auto reward = stage(label + " / reward", 1,
                              {{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}},
                              key_text(recipe_.reward), [&](const auto& key) {
-                               return train_reward_models(work_, key, label, history.pretrained, history.comparisons);
+                               return train_reward_models(work_, key, label, history.pretrained, history.comparisons,
+                                                          history.reward_model, newest);
                              });
 
     history.reward_model = reward.average;
@@ -180,6 +183,15 @@ class Run {
                           .options = std::move(options),
                           .seed = recipe_.seed},
                          std::forward<Work>(work));
+  }
+
+  // For the report's page about licences.
+  void add_source(const std::string& name, const std::string& licence, const std::string& file,
+                  const std::string& otherwise) {
+    work_.ledger.add(ledger::Source{.name = name,
+                                    .licence = licence,
+                                    .location = file.empty() ? otherwise : file,
+                                    .hash = file.empty() ? "" : hash_of_files(recipe_.resolve(file))});
   }
 
   /// What a name of the recipe means: a model behind a server, one that is made here, or one from outside. Made once.

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "chat/dialog_file.h"
 #include "model/random_decoder.h"
+#include "rounds/step_metrics.h"
 #include "rounds/train_variants.h"
 #include "text/load_tokenizer.h"
 #include "train/learned_rows.h"
@@ -49,8 +50,9 @@ namespace {
 
 ModelSet keep_start_model(Workspace& work, const std::string& stage, const StartModel& start,
                           const std::shared_ptr<const model::Model>& trained, const char* made_by,
-                          const std::vector<double>& losses) {
-  add_losses(work, stage, "start " + start.name, losses);
+                          const std::vector<train::StepReport>& steps,
+                          std::vector<ledger::ModelFact::Parent> parents) {
+  record_steps(work, stage, "start " + start.name, steps);
   const auto kept = work.keep(trained, {.hash = {},
                                         .name = "start " + start.name,
                                         .stage = stage,
@@ -58,7 +60,7 @@ ModelSet keep_start_model(Workspace& work, const std::string& stage, const Start
                                         .made_by = made_by,
                                         .data = base::content_hash_of_file(work.recipe.resolve(start.text)).hex(),
                                         .options = key_text(start),
-                                        .parents = {}});
+                                        .parents = std::move(parents)});
   return {.variants = {kept}, .average = kept};
 }
 
@@ -71,10 +73,10 @@ ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const 
   for (const auto& dialog : chat::read_dialog_file(work.recipe.resolve(start.text)).dialogs) {
     rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, {.max_tokens = start.train.max_tokens}));
   }
-  std::vector<double> losses;
+  std::vector<train::StepReport> steps;
   const auto trained = train::train_sft(model, rows, train_options(work, start.train, start.seed),
-                                        work.watch_steps("start " + start.name, losses));
-  return keep_start_model(work, stage, start, trained, "sft", losses);
+                                        work.watch_steps("start " + start.name, steps));
+  return keep_start_model(work, stage, start, trained, "sft", steps, {{from.hash, 1}});
 }
 
 ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start) {
@@ -94,10 +96,10 @@ ModelSet make_start_model(Workspace& work, const std::string& stage, const Start
     for (auto& row : train::document_rows(format->render(dialog).ids, {.max_tokens = start.train.max_tokens}))
       rows.push_back(std::move(row));
   }
-  std::vector<double> losses;
+  std::vector<train::StepReport> steps;
   const auto options = train_options(work, start.train, start.seed);
-  const auto trained = train::train_lm(blank, rows, options, work.watch_steps("start " + start.name, losses));
-  return keep_start_model(work, stage, start, trained, "lm", losses);
+  const auto trained = train::train_lm(blank, rows, options, work.watch_steps("start " + start.name, steps));
+  return keep_start_model(work, stage, start, trained, "lm", steps, {});
 }
 
 ModelSet use_start_model(Workspace& work, const std::string& stage, const std::string& name) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/random_stream.h"
 #include "model/average.h"
+#include "rounds/step_metrics.h"
 
 namespace drover::rounds {
 namespace {
@@ -52,17 +53,6 @@ train::TrainOptions train_options(const Workspace& work, const TrainSection& sec
   return options;
 }
 
-void add_losses(Workspace& work, const std::string& stage, const std::string& subject,
-                const std::vector<double>& losses) {
-  ledger::Ledger::Batch batch(work.ledger);
-  std::int64_t step = 0;
-  for (const double loss : losses) {
-    work.ledger.add(ledger::Metric{
-        .stage = stage, .name = "loss", .subject = subject, .step = ++step, .value = loss, .low = {}, .high = {}});
-  }
-  batch.commit();
-}
-
 ModelSet train_variants(Workspace& work, const std::string& stage, const std::string& label, const std::string& kind,
                         const ModelRef& start, const std::vector<ledger::TrainingRow>& rows,
                         const TrainSection& section, const std::string& options, const TrainOne& train_one) {
@@ -91,10 +81,10 @@ ModelSet train_variants(Workspace& work, const std::string& stage, const std::st
     const auto name = fmt::format("{} {} {}", label, kind, variant);
     const auto seed = work.seed(name);
     const auto chosen = share_of_rows(rows.size(), section.data_share, seed);
-    std::vector<double> losses;
+    std::vector<train::StepReport> steps;
     trained.push_back(
-        train_one(work.load_for_training(start), chosen, train_options(work, section, seed), work.watch_steps(name, losses)));
-    add_losses(work, stage, name, losses);
+        train_one(work.load_for_training(start), chosen, train_options(work, section, seed), work.watch_steps(name, steps)));
+    record_steps(work, stage, name, steps);
     models.variants.push_back(work.keep(trained.back(), {.hash = {},
                                                          .name = name,
                                                          .stage = stage,

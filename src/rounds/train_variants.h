@@ -13,10 +13,6 @@ namespace drover::rounds {
 /// The recipe's training options with a seed.
 train::TrainOptions train_options(const Workspace& work, const TrainSection& section, std::uint64_t seed);
 
-/// Records one loss a step.
-void add_losses(Workspace& work, const std::string& stage, const std::string& subject,
-                const std::vector<double>& losses);
-
 /// One training run: the rows (indices into the stage's rows) and options of a variant.
 using TrainOne = std::function<std::shared_ptr<const model::Model>(
     const std::shared_ptr<const model::Model>& start, const std::vector<std::size_t>& rows,

@@ -114,9 +114,9 @@ std::uint64_t Workspace::seed(const std::string& stage_name, std::int64_t use) c
   return hash.low >> 1U;
 }
 
-train::OnStep Workspace::watch_steps(const std::string& what, std::vector<double>& losses) const {
-  return [this, what, &losses](const train::StepReport& report) {
-    losses.push_back(report.loss);
+train::OnStep Workspace::watch_steps(const std::string& what, std::vector<train::StepReport>& steps) const {
+  return [this, what, &steps](const train::StepReport& report) {
+    steps.push_back(report);
     if (!on_progress) return;
     on_progress({.what = what,
                  .done = report.step,

@@ -54,8 +54,8 @@ class Workspace {
   /// A seed for one use of a stage, which differs from the seeds of all other uses.
   std::uint64_t seed(const std::string& stage_name, std::int64_t use = 0) const;
 
-  /// Hands optimizer steps to the progress display, and their losses to `losses` (one a step).
-  train::OnStep watch_steps(const std::string& what, std::vector<double>& losses) const;
+  /// Hands optimizer steps to the progress display, and what they report to `steps`.
+  train::OnStep watch_steps(const std::string& what, std::vector<train::StepReport>& steps) const;
 
  private:
   struct Loaded {
