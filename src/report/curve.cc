@@ -79,7 +79,8 @@ std::string drawn(const Points& points, const Range& steps, const Range& values,
                        x_at(steps, points[0].first), y_at(values, points[0].second));
   }
   std::string list;
-  for (const auto& [step, value] : points) list += fmt::format("{:.1f},{:.1f} ", x_at(steps, step), y_at(values, value));
+  for (const auto& [step, value] : points)
+    list += fmt::format("{:.1f},{:.1f} ", x_at(steps, step), y_at(values, value));
   return fmt::format("<polyline class=\"curve curve{}\" points=\"{}\"/>", number % 4, list);
 }
 

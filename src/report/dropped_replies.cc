@@ -27,8 +27,7 @@ std::vector<DroppedByRule> dropped_replies(const ledger::Ledger& ledger, std::in
   std::vector<DroppedByRule> rules;
   for (const auto& decision : ledger.decisions_of(stage)) {
     if (decision.is_kept) continue;
-    auto rule =
-        std::find_if(rules.begin(), rules.end(), [&](const auto& each) { return each.rule == decision.rule; });
+    auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& each) { return each.rule == decision.rule; });
     if (rule == rules.end()) rule = rules.insert(rules.end(), {.round = round, .rule = decision.rule});
     ++rule->count;
     if (rule->examples.size() == kNumExamples) continue;

@@ -76,11 +76,12 @@ std::string family_tree(const RunSummary& summary) {
       if (places.contains(parent.hash) && parent.hash != model.hash) lines += line_between(places[parent.hash], place);
     }
     const bool is_chosen = is_deployed(summary, model.hash);
-    marks += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"/>", is_chosen ? "dot chosen" : "dot",
-                         place.x, y, model.made_by == "average" ? 6 : 4);
-    marks += fmt::format("<text x=\"{}\" y=\"{:.1f}\"><tspan class=\"{}\">{}</tspan> <tspan class=\"note\">{}{}</tspan></text>",
-                         kTextX, y + 4, is_chosen ? "strong" : "plain", escaped(shortened(model.name, 26)),
-                         escaped(made_of(model)), is_chosen ? ", deployed" : "");
+    marks += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"/>",
+                         is_chosen ? "dot chosen" : "dot", place.x, y, model.made_by == "average" ? 6 : 4);
+    marks += fmt::format(
+        "<text x=\"{}\" y=\"{:.1f}\"><tspan class=\"{}\">{}</tspan> <tspan class=\"note\">{}{}</tspan></text>", kTextX,
+        y + 4, is_chosen ? "strong" : "plain", escaped(shortened(model.name, 26)), escaped(made_of(model)),
+        is_chosen ? ", deployed" : "");
     y += kRow;
   }
   return fmt::format(

@@ -74,7 +74,8 @@ std::string flow_picture(const std::string& title, const std::vector<FlowStep>& 
       svg += fmt::format("<path class=\"stream\" d=\"M 0 {0:.1f} L {1:.1f} {0:.1f} L {2:.1f} {3:.1f} L 0 {3:.1f} Z\"/>",
                          previous_y, previous_width, width, bar_y);
     }
-    svg += fmt::format("<rect class=\"flow\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" rx=\"2\"/>", bar_y, width, kBar);
+    svg += fmt::format("<rect class=\"flow\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" rx=\"2\"/>", bar_y,
+                       width, kBar);
     svg += fmt::format("<text x=\"0\" y=\"{:.1f}\"><tspan class=\"strong\">{}</tspan> {}</text>", y + kLine - 3,
                        with_commas(step.count), escaped(step.what));
     words += fmt::format("{} {}; ", with_commas(step.count), step.what);

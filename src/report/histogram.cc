@@ -34,7 +34,8 @@ std::vector<double> binned(const std::vector<double>& values, double low, double
   std::vector<double> shares(num_bins, 0.0);
   for (const double value : values) {
     const double part = high > low ? (value - low) / (high - low) : 0.5;
-    const auto bin = std::min(num_bins - 1, static_cast<std::size_t>(std::max(0.0, part) * static_cast<double>(num_bins)));
+    const auto bin =
+        std::min(num_bins - 1, static_cast<std::size_t>(std::max(0.0, part) * static_cast<double>(num_bins)));
     shares[bin] += 1.0 / static_cast<double>(values.size());
   }
   return shares;
@@ -59,12 +60,12 @@ std::string histogram_picture(const std::string& title, const std::vector<double
     const double y = y_at(all_shares[bin]);
     bars += fmt::format("<rect class=\"all\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>", x, y,
                         step - 1, kHeight - kBottom - y);
-    outline += fmt::format(" L {:.1f} {:.1f} L {:.1f} {:.1f}", x, y_at(kept_shares[bin]), x + step, y_at(kept_shares[bin]));
+    outline +=
+        fmt::format(" L {:.1f} {:.1f} L {:.1f} {:.1f}", x, y_at(kept_shares[bin]), x + step, y_at(kept_shares[bin]));
   }
-  const auto words =
-      fmt::format("{} replies, mean {}; kept {}{}", with_commas(static_cast<std::int64_t>(all.size())),
-                  short_number(mean(all)), with_commas(static_cast<std::int64_t>(kept.size())),
-                  kept.empty() ? "" : ", mean " + short_number(mean(kept)));
+  const auto words = fmt::format("{} replies, mean {}; kept {}{}", with_commas(static_cast<std::int64_t>(all.size())),
+                                 short_number(mean(all)), with_commas(static_cast<std::int64_t>(kept.size())),
+                                 kept.empty() ? "" : ", mean " + short_number(mean(kept)));
   return fmt::format(
       "<figure><figcaption><strong>{0}</strong></figcaption><svg width=\"{1}\" height=\"{2}\" viewBox=\"0 0 {1} {2}\" "
       "role=\"img\" aria-label=\"{0}: {3}\">{4}<path class=\"keptline\" d=\"{5} L {1} {6:.1f}\"/><text class=\"tick\" "

@@ -31,8 +31,9 @@ RunSummary small_run() {
   summary.recipe_name = "tiny";
   summary.recipe_text = "name = \"tiny\"";
   summary.stages = {{.name = "round 1 / sft", .key = "k", .is_finished = true, .seconds = 1.5}};
-  summary.accuracies = {accuracy("start / evaluate", "start", "sums", 0.5), accuracy("round 1 / evaluate", "result", "sums", 0.75),
-                        accuracy("start / evaluate", "start", "words", 0.5), accuracy("round 1 / evaluate", "result", "words", 0.25)};
+  summary.accuracies = {
+      accuracy("start / evaluate", "start", "sums", 0.5), accuracy("round 1 / evaluate", "result", "sums", 0.75),
+      accuracy("start / evaluate", "start", "words", 0.5), accuracy("round 1 / evaluate", "result", "words", 0.25)};
   summary.accuracies[1].p_value = 0.01;
   summary.accuracies[3].p_value = 0.03;
   summary.deployed = {{.round = 1, .hash = "result", .name = "round 1 dpo", .folder = "models/result"}};
@@ -41,7 +42,9 @@ RunSummary small_run() {
   counts.prompts = {{"sums", 1234}};
   counts.sampled_replies = 12340;
   summary.rounds = {counts};
-  summary.curves = {{.stage = "round 1 / sft", .quantity = "loss", .curves = {{.name = "round 1 sft 1", .points = {{1, 2.0}, {2, 1.0}}}}}};
+  summary.curves = {{.stage = "round 1 / sft",
+                     .quantity = "loss",
+                     .curves = {{.name = "round 1 sft 1", .points = {{1, 2.0}, {2, 1.0}}}}}};
   return summary;
 }
 
@@ -51,7 +54,12 @@ RunSummary hostile_run() {
   summary.recipe_name = kHostile;
   summary.recipe_text = kHostile;
   summary.began_at = kHostile;
-  summary.stages = {{.name = kHostile, .key = kHostile, .ended_at = kHostile, .inputs = "{\"<b>\": \"<i>\"}", .options = kHostile, .hash = kHostile}};
+  summary.stages = {{.name = kHostile,
+                     .key = kHostile,
+                     .ended_at = kHostile,
+                     .inputs = "{\"<b>\": \"<i>\"}",
+                     .options = kHostile,
+                     .hash = kHostile}};
   for (auto& line : summary.accuracies) line.suite = line.model_name = kHostile;
   summary.rounds[0].prompts = {{kHostile, 1}};
   summary.rounds[0].levels = {{kHostile, 1}};
@@ -62,21 +70,41 @@ RunSummary hostile_run() {
   summary.agreements = {{.stage = kHostile, .annotators = kHostile, .kappa = {}, .alpha = {}}};
   summary.judge = JudgeSummary{.name = kHostile, .lines = {{.set = kHostile}}};
   summary.reward_accuracies = {{.stage = kHostile, .level = "all"}};
-  summary.curves = {{.stage = kHostile, .quantity = kHostile, .curves = {{.name = kHostile, .points = {{1, 0.0 / 0.0}, {2, 1}}}}}};
-  summary.reward_spreads = {{.round = 1, .capabilities = {{.capability = kHostile, .rewards = {1, 2, 1.0 / 0.0}, .kept_rewards = {2}}}}};
-  summary.samples = {{.question = kHostile, .expected = kHostile, .replies = {{.id = kHostile, .text = kHostile, .score = 1, .is_kept = true, .reason = kHostile}}}};
-  summary.dropped = {{.round = 1, .rule = kHostile, .count = 1, .examples = {{.id = kHostile, .question = kHostile, .text = kHostile, .reason = kHostile}}}};
-  summary.mix_tables = {{.title = kHostile, .number = 7, .columns = {kHostile}, .lines = {{.dataset = kHostile, .here = {1}, .report = {{}}}}}};
-  summary.models = {{.hash = "result", .name = kHostile, .stage = kHostile, .folder = kHostile, .made_by = kHostile, .data = kHostile, .options = kHostile, .parents = {{kHostile, 0.5}}}};
+  summary.curves = {
+      {.stage = kHostile, .quantity = kHostile, .curves = {{.name = kHostile, .points = {{1, 0.0 / 0.0}, {2, 1}}}}}};
+  summary.reward_spreads = {
+      {.round = 1, .capabilities = {{.capability = kHostile, .rewards = {1, 2, 1.0 / 0.0}, .kept_rewards = {2}}}}};
+  summary.samples = {
+      {.question = kHostile,
+       .expected = kHostile,
+       .replies = {{.id = kHostile, .text = kHostile, .score = 1, .is_kept = true, .reason = kHostile}}}};
+  summary.dropped = {{.round = 1,
+                      .rule = kHostile,
+                      .count = 1,
+                      .examples = {{.id = kHostile, .question = kHostile, .text = kHostile, .reason = kHostile}}}};
+  summary.mix_tables = {{.title = kHostile,
+                         .number = 7,
+                         .columns = {kHostile},
+                         .lines = {{.dataset = kHostile, .here = {1}, .report = {{}}}}}};
+  summary.models = {{.hash = "result",
+                     .name = kHostile,
+                     .stage = kHostile,
+                     .folder = kHostile,
+                     .made_by = kHostile,
+                     .data = kHostile,
+                     .options = kHostile,
+                     .parents = {{kHostile, 0.5}}}};
   summary.deployed[0].name = summary.deployed[0].folder = kHostile;
-  summary.sources = {{.name = kHostile, .licence = kHostile, .location = kHostile, .hash = kHostile, .rows = {{kHostile, 1}}}};
+  summary.sources = {
+      {.name = kHostile, .licence = kHostile, .location = kHostile, .hash = kHostile, .rows = {{kHostile, 1}}}};
   summary.facts = {{kHostile, 1}};
   return summary;
 }
 
 TEST(HtmlPage, NeedsNothingBesideItself) {
   for (const auto& page : {html_page(small_run()), html_page(hostile_run())}) {
-    for (const auto* outside : {"http:", "https:", "src=\"", "<link", "<script", "@import", "url(", "<iframe", "<object"})
+    for (const auto* outside :
+         {"http:", "https:", "src=\"", "<link", "<script", "@import", "url(", "<iframe", "<object"})
       EXPECT_THAT(page, Not(HasSubstr(outside)));
   }
 }
@@ -120,7 +148,9 @@ TEST(HtmlPage, HasHeadersCaptionsAndTextAlternatives) {
 TEST(Escaped, ReplacesMarkupControlsDirectionMarksAndBytesThatAreNoText) {
   EXPECT_EQ(escaped("<a href=\"x\">'&'"), "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;");
   EXPECT_EQ(escaped(std::string("a\0b\x1b[2J'", 8)), "a�b�[2J&#39;");
-  EXPECT_EQ(escaped("a\xC0\xAF\xFF" "b"), "a���b");
+  EXPECT_EQ(escaped("a\xC0\xAF\xFF"
+                    "b"),
+            "a���b");
   EXPECT_EQ(escaped("\xED\xA0\x80"), "���");  // half of a surrogate pair
   EXPECT_EQ(escaped("grüße 😀\n\t"), "grüße 😀\n\t");
   EXPECT_EQ(escaped("\xE2\x80\xAE"), "�");

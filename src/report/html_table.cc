@@ -19,7 +19,8 @@ void HtmlTable::add(const std::vector<std::string>& cells) {
 }
 
 std::string HtmlTable::html() const {
-  std::string html = "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>" + escaped(caption_) + "</caption>\n<thead><tr>";
+  std::string html =
+      "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>" + escaped(caption_) + "</caption>\n<thead><tr>";
   for (const auto& column : columns_) {
     html += column.is_number ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">";
     html += escaped(column.title) + "</th>";

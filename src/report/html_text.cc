@@ -107,7 +107,9 @@ std::string short_number(double value) {
   if (!std::isfinite(value)) return "not a number";
   const double size = std::fabs(value);
   if (size != 0 && size < 0.001) return fmt::format("{:.1e}", value);
-  return size >= 100 ? fmt::format("{:.0f}", value) : size >= 10 ? fmt::format("{:.1f}", value) : fmt::format("{:.3f}", value);
+  return size >= 100  ? fmt::format("{:.0f}", value)
+         : size >= 10 ? fmt::format("{:.1f}", value)
+                      : fmt::format("{:.3f}", value);
 }
 
 std::string duration(double seconds) {

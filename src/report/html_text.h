@@ -6,8 +6,8 @@
 
 namespace drover::report {
 
-/// Text as HTML shows it literally, in elements and in quoted attributes. Text of models cannot become markup, and bytes
-/// that are no UTF-8 or control what stands around them (direction marks, other controls) become U+FFFD.
+/// Text as HTML shows it literally, in elements and in quoted attributes. Text of models cannot become markup, and
+/// bytes that are no UTF-8 or control what stands around them (direction marks, other controls) become U+FFFD.
 std::string escaped(std::string_view text);
 
 /// The beginning of a text, at most `max_bytes` of it, cut between characters and ended by "…" when it was cut.

@@ -32,8 +32,9 @@ std::string table_of(const MixTable& mix) {
 std::string mix_section(const RunSummary& summary) {
   if (summary.mix_tables.empty()) return {};
   std::string html = section_heading("mix", "Data mix");
-  html += "<p>In the columns of Tables 6 and 7 of the Llama 3 report (arXiv 2407.21783), whose own figures stand in "
-          "square brackets. Means; tokens by the models' tokenizer.</p>\n";
+  html +=
+      "<p>In the columns of Tables 6 and 7 of the Llama 3 report (arXiv 2407.21783), whose own figures stand in "
+      "square brackets. Means; tokens by the models' tokenizer.</p>\n";
   for (const auto& mix : summary.mix_tables) html += table_of(mix);
   return html;
 }

@@ -19,12 +19,9 @@ constexpr Column kSftColumns[] = {{"examples", "examples"},
                                   {"tokens", "tokens"},
                                   {"context_tokens", "tokens in context"},
                                   {"response_tokens", "tokens in final response"}};
-constexpr Column kPreferenceColumns[] = {{"comparisons", "comparisons"},
-                                         {"percent", "% of comparisons"},
-                                         {"turns", "turns per dialog"},
-                                         {"tokens", "tokens per example"},
-                                         {"prompt_tokens", "tokens in prompt"},
-                                         {"response_tokens", "tokens in response"}};
+constexpr Column kPreferenceColumns[] = {
+    {"comparisons", "comparisons"},   {"percent", "% of comparisons"},       {"turns", "turns per dialog"},
+    {"tokens", "tokens per example"}, {"prompt_tokens", "tokens in prompt"}, {"response_tokens", "tokens in response"}};
 
 class TableMaker {
  public:
@@ -78,7 +75,8 @@ std::optional<MixTable> sft_mix_table(const ledger::Ledger& ledger, std::int64_t
     for (const auto& line : lines) {
       for (const auto& [field, shown] : kSftColumns) {
         if (is_report && std::string_view(field) == "examples") continue;  // the report does not say
-        if (part_at(line, field).is_number()) maker.set(is_report, text_at(line, "dataset"), field, number_at(line, field));
+        if (part_at(line, field).is_number())
+          maker.set(is_report, text_at(line, "dataset"), field, number_at(line, field));
       }
     }
   }

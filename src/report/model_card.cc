@@ -37,8 +37,10 @@ std::string introduction(const RunSummary& summary, const DeployedModel& model,
     if (ancestor->parents.empty()) roots += (roots.empty() ? "" : ", ") + markdown_text(ancestor->name);
   }
   return fmt::format(
-      "A language model post-trained by drover in {} round{} of the recipe \"{}\" (begun {}): preference data, a reward "
-      "model, rejection sampling, supervised finetuning (SFT) and direct preference optimisation (DPO), each averaged over "
+      "A language model post-trained by drover in {} round{} of the recipe \"{}\" (begun {}): preference data, a "
+      "reward "
+      "model, rejection sampling, supervised finetuning (SFT) and direct preference optimisation (DPO), each averaged "
+      "over "
       "variants.\n\n- Start: {}\n- Hash of weights, configuration and tokenizer: `{}`\n\n",
       model.round, model.round == 1 ? "" : "s", markdown_text(summary.recipe_name), markdown_text(summary.began_at),
       roots.empty() ? "not recorded" : roots, markdown_text(model.hash));
@@ -54,7 +56,8 @@ std::string lineage(const RunSummary& summary, const std::vector<const ledger::M
 }
 
 std::string data(const RunSummary& summary) {
-  std::string text = "## Data\n\n| source | licence | prompts used | training rows | read from |\n|---|---|---|---|---|\n";
+  std::string text =
+      "## Data\n\n| source | licence | prompts used | training rows | read from |\n|---|---|---|---|---|\n";
   for (const auto& source : summary.sources) {
     if (source.is_held_out) continue;
     std::string rows;
@@ -63,13 +66,15 @@ std::string data(const RunSummary& summary) {
                         source.licence.empty() ? "not stated" : markdown_text(source.licence), source.prompts,
                         markdown_text(rows), markdown_text(source.location));
   }
-  text += "\nRows over all rounds of the run. Replies were written by the run's own models unless a source brought them. "
-          "Whoever passes the model on must keep to the licences of this data and of the start model; drover does not "
-          "know the latter.\n\n";
+  text +=
+      "\nRows over all rounds of the run. Replies were written by the run's own models unless a source brought them. "
+      "Whoever passes the model on must keep to the licences of this data and of the start model; drover does not "
+      "know the latter.\n\n";
   std::set<std::string> suites;
   for (const auto& source : summary.sources) {
     if (source.is_held_out)
-      suites.insert(markdown_text(source.name) + (source.licence.empty() ? "" : " (" + markdown_text(source.licence) + ")"));
+      suites.insert(markdown_text(source.name) +
+                    (source.licence.empty() ? "" : " (" + markdown_text(source.licence) + ")"));
   }
   if (suites.empty()) return text;
   std::string names;
@@ -81,8 +86,10 @@ std::string scores(const RunSummary& summary) {
   const auto changes = summary.changes();
   if (changes.empty()) return {};
   std::string text =
-      "## Scores\n\nShare of right answers on held-out prompts with 95% Wilson intervals; losses first. Before: the best "
-      "start model. p: exact paired test, corrected for the number of suites after Holm.\n\n| suite | prompts | before | "
+      "## Scores\n\nShare of right answers on held-out prompts with 95% Wilson intervals; losses first. Before: the "
+      "best "
+      "start model. p: exact paired test, corrected for the number of suites after Holm.\n\n| suite | prompts | before "
+      "| "
       "after | difference | p | verdict |\n|---|---|---|---|---|---|---|\n";
   const auto shown = [](const AccuracyLine& line) {
     return fmt::format("{:.1f}% ({:.1f} to {:.1f})", 100 * line.accuracy, 100 * line.low, 100 * line.high);
@@ -91,16 +98,22 @@ std::string scores(const RunSummary& summary) {
     text += fmt::format("| {} | {} | {} | {} | {:+.1f} | {} | {} |\n", markdown_text(change.after.suite),
                         change.after.count, shown(change.before), shown(change.after), 100 * change.difference(),
                         change.corrected_p ? fmt::format("{:.2g}", *change.corrected_p) : "",
-                        !change.is_clear() ? "no clear difference" : change.difference() < 0 ? "worse" : "better");
+                        !change.is_clear()        ? "no clear difference"
+                        : change.difference() < 0 ? "worse"
+                                                  : "better");
   }
   return text + "\n";
 }
 
 std::string use_and_limits() {
-  return "## Intended use\n\nFor research and for the tasks that its prompts and suites stand for. Use the chat template "
-         "that lies beside it.\n\n## Limits\n\n- It was measured on the suites above and nowhere else; what they do not "
-         "ask is not known.\n- It can be wrong with confidence, and it inherits the biases of its start model and of its "
-         "data. Its answers need checking before anybody relies on them.\n- Its safety was not tested unless a suite above "
+  return "## Intended use\n\nFor research and for the tasks that its prompts and suites stand for. Use the chat "
+         "template "
+         "that lies beside it.\n\n## Limits\n\n- It was measured on the suites above and nowhere else; what they do "
+         "not "
+         "ask is not known.\n- It can be wrong with confidence, and it inherits the biases of its start model and of "
+         "its "
+         "data. Its answers need checking before anybody relies on them.\n- Its safety was not tested unless a suite "
+         "above "
          "says so.\n- Preferences came from the annotators that the recipe names; verifiers and models have blind "
          "spots that people do not.\n\n";
 }

@@ -17,7 +17,8 @@ std::string model_section(const RunSummary& summary) {
                code(model.data), code(model.folder)});
   }
   return section_heading("models", "Family tree of the models") +
-         "<p>Columns from the left: start, reward models, SFT, DPO. Lines lead from a model to what was made of it; large "
+         "<p>Columns from the left: start, reward models, SFT, DPO. Lines lead from a model to what was made of it; "
+         "large "
          "dots are averages. Reward models and SFT begin at the pre-trained model in every round.</p>\n" +
          family_tree(summary) + table.html();
 }

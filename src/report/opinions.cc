@@ -10,9 +10,8 @@ namespace {
 // The latest of these, should a stage have been done twice.
 const ledger::Metric* find_metric(const std::vector<ledger::Metric>& metrics, const std::string& name,
                                   const std::string& subject) {
-  const auto found = std::find_if(metrics.rbegin(), metrics.rend(), [&](const auto& metric) {
-    return metric.name == name && metric.subject == subject;
-  });
+  const auto found = std::find_if(metrics.rbegin(), metrics.rend(),
+                                  [&](const auto& metric) { return metric.name == name && metric.subject == subject; });
   return found == metrics.rend() ? nullptr : &*found;
 }
 

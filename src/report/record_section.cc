@@ -11,7 +11,8 @@ namespace {
 std::string rows_of(const DataSource& source) {
   if (source.is_held_out) return "held out";
   std::string text;
-  for (const auto& [kind, count] : source.rows) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", with_commas(count), kind);
+  for (const auto& [kind, count] : source.rows)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", with_commas(count), kind);
   return text.empty() ? "none" : escaped(text);
 }
 
@@ -25,13 +26,15 @@ std::string inputs_of(const StageLine& stage) {
   if (!inputs.is_object() || inputs.empty()) return {};
   HtmlTable table("Inputs", {{"input"}, {"hash"}});
   for (const auto& [name, hash] : inputs.items())
-    table.add({escaped(name), "<code>" + escaped(hash.is_string() ? hash.get<std::string>() : std::string()) + "</code>"});
+    table.add(
+        {escaped(name), "<code>" + escaped(hash.is_string() ? hash.get<std::string>() : std::string()) + "</code>"});
   return table.html();
 }
 
 std::string details_of(const StageLine& stage) {
   return fmt::format(
-      "<details><summary>{}</summary>\n<p>Key <code>{}</code>, revision {}, seed {}{}{}.</p>\n{}<pre>{}</pre></details>\n",
+      "<details><summary>{}</summary>\n<p>Key <code>{}</code>, revision {}, seed "
+      "{}{}{}.</p>\n{}<pre>{}</pre></details>\n",
       escaped(stage.name), escaped(stage.key), stage.revision, stage.seed,
       stage.hash.empty() ? "" : ", result <code>" + escaped(stage.hash) + "</code>",
       stage.ended_at.empty() ? "" : ", ended " + escaped(stage.ended_at), inputs_of(stage), pretty(stage.options));
@@ -59,7 +62,8 @@ std::string source_section(const RunSummary& summary) {
                source.hash.empty() ? "" : "<code>" + escaped(source.hash) + "</code>"});
   }
   return section_heading("sources", "Data and licences") +
-         "<p>Rows are counted over all rounds; a comparison that several rounds learned counts in each. Replies that the "
+         "<p>Rows are counted over all rounds; a comparison that several rounds learned counts in each. Replies that "
+         "the "
          "run's own models wrote stand with the source of their prompt.</p>\n" +
          table.html();
 }

@@ -6,7 +6,7 @@
 namespace drover::report {
 namespace {
 
-std::vector<double> all_of(const RewardSpread& spread, std::vector<double> CapabilityDraws::*values) {
+std::vector<double> all_of(const RewardSpread& spread, std::vector<double> CapabilityDraws::* values) {
   std::vector<double> all;
   for (const auto& each : spread.capabilities) all.insert(all.end(), (each.*values).begin(), (each.*values).end());
   return all;

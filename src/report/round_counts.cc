@@ -32,6 +32,13 @@ std::string kind_of_reason(const std::string& reason) {
   return reason.substr(0, 60);
 }
 
+// Annotators are named by words that may end with the hash of a model.
+std::string with_name(const ledger::Ledger& ledger, const std::string& annotator) {
+  const auto space = annotator.rfind(' ');
+  const auto model = ledger.find_model(space == std::string::npos ? annotator : annotator.substr(space + 1));
+  return model ? model->name : annotator;
+}
+
 void count_prompts(const ledger::Ledger& ledger, const std::string& stage, RoundCounts& counts) {
   const auto end = ledger.find_stage_end(stage);
   if (!end) return;
@@ -57,8 +64,7 @@ void count_comparisons(const ledger::Ledger& ledger, const std::string& stage, R
     if (!comparison) continue;
     ++levels[comparison->level];
     if (comparison->level != chat::PreferenceLevel::kNone) {
-      const auto model = ledger.find_model(comparison->annotator);
-      add(counts.annotators, model ? model->name : comparison->annotator);
+      add(counts.annotators, with_name(ledger, comparison->annotator));
     }
     if (!comparison->edited.is_nothing()) ++counts.three_way;
     if (comparison->unit == ledger::ComparisonUnit::kTurn) ++counts.turns;
@@ -126,9 +132,8 @@ RoundCounts count_round(const ledger::Ledger& ledger, const RoundStages& stages)
   };
   with_stage("plan", [&](const auto& key) { count_prompts(ledger, key, counts); });
   with_stage("collect", [&](const auto& key) { count_comparisons(ledger, key, counts); });
-  with_stage("import", [&](const auto& key) {
-    counts.imported = static_cast<std::int64_t>(ledger.comparisons_of(key).size());
-  });
+  with_stage("import",
+             [&](const auto& key) { counts.imported = static_cast<std::int64_t>(ledger.comparisons_of(key).size()); });
   count_decisions(ledger, stages, counts);
   counts.reward_rows = count_rows(ledger, stages, "reward");
   counts.sft_rows = count_rows(ledger, stages, "sft");

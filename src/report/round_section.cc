@@ -33,17 +33,17 @@ std::string in_brackets(const std::vector<Count>& counts) {
 }
 
 std::string in_words(const RunSummary& summary, const RoundCounts& counts) {
-  std::string html = fmt::format("<p>{} prompts{}. {} comparisons collected{}, {} imported", with_commas(counts.num_prompts()),
-                                 in_brackets(counts.prompts), with_commas(counts.num_comparisons()),
-                                 in_brackets(counts.levels), with_commas(counts.imported));
+  std::string html =
+      fmt::format("<p>{} prompts{}. {} comparisons collected{}, {} imported", with_commas(counts.num_prompts()),
+                  in_brackets(counts.prompts), with_commas(counts.num_comparisons()), in_brackets(counts.levels),
+                  with_commas(counts.imported));
   if (!counts.annotators.empty()) html += "; preferred by " + list_of(counts.annotators);
   html += fmt::format(
       ". The reward model learned {} rows. Rejection sampling drew {} replies and kept {}; {} synthetic dialogs came "
       "from elsewhere. After curation SFT learned {} rows, then DPO {}.",
       with_commas(counts.reward_rows), with_commas(counts.sampled_replies), with_commas(counts.best_replies),
       with_commas(counts.synthetic), with_commas(counts.sft_rows), with_commas(counts.dpo_rows));
-  if (counts.refused_rows > 0)
-    html += fmt::format(" {} comparisons gave no row.", with_commas(counts.refused_rows));
+  if (counts.refused_rows > 0) html += fmt::format(" {} comparisons gave no row.", with_commas(counts.refused_rows));
   const auto deployed = std::find_if(summary.deployed.begin(), summary.deployed.end(),
                                      [&](const auto& model) { return model.round == counts.number; });
   html += deployed == summary.deployed.end()
@@ -84,10 +84,12 @@ std::string counts_table(const RunSummary& summary) {
 
 std::string weak_areas(const RunSummary& summary) {
   if (summary.complexities.empty()) return {};
-  HtmlTable table("Mean complexity of the prompts of weak capabilities, 0 easy to 1 hard",
-                  {{"stage"}, {"capability"}, {"round before", true}, {"this round", true}, {"change", true}, {"prompts", true}});
+  HtmlTable table(
+      "Mean complexity of the prompts of weak capabilities, 0 easy to 1 hard",
+      {{"stage"}, {"capability"}, {"round before", true}, {"this round", true}, {"change", true}, {"prompts", true}});
   for (const auto& line : summary.complexities) {
-    table.add({escaped(line.stage), line.capability == "weakest" ? "<strong>all weak ones, mean</strong>" : escaped(line.capability),
+    table.add({escaped(line.stage),
+               line.capability == "weakest" ? "<strong>all weak ones, mean</strong>" : escaped(line.capability),
                fmt::format("{:.3f}", line.before), fmt::format("{:.3f}", line.after),
                fmt::format("{:+.3f}", line.after - line.before),
                fmt::format("{} → {}", with_commas(line.num_before), with_commas(line.num_after))});
@@ -102,8 +104,9 @@ std::string weak_areas(const RunSummary& summary) {
 std::string round_section(const RunSummary& summary) {
   if (summary.rounds.empty()) return {};
   std::string html = section_heading("rounds", "What each round did");
-  html += "<p>Bars are as wide as their counts, within each picture; below a bar stands what was added (+) or left "
-          "behind (−) before the next.</p>\n";
+  html +=
+      "<p>Bars are as wide as their counts, within each picture; below a bar stands what was added (+) or left "
+      "behind (−) before the next.</p>\n";
   for (const auto& counts : summary.rounds) {
     html += fmt::format("<section class=\"round\"><h3>Round {}</h3>\n", counts.number) + in_words(summary, counts);
     html += "<div class=\"pictures\">" +

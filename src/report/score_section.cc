@@ -16,21 +16,21 @@ std::string with_interval(const AccuracyLine& line) {
 
 std::string verdict(const ScoreChange& change) {
   if (!change.is_clear()) return "no clear difference";
-  return change.difference() < 0 ? "<strong class=\"worse\">worse</strong>" : "<strong class=\"better\">better</strong>";
+  return change.difference() < 0 ? "<strong class=\"worse\">worse</strong>"
+                                 : "<strong class=\"better\">better</strong>";
 }
 
 std::string changes_table(const std::vector<ScoreChange>& changes) {
-  HtmlTable table("Start and result on each suite, the largest loss first",
-                  {{"suite"},
-                   {"prompts", true},
-                   {"start"},
-                   {"result"},
-                   {"difference", true},
-                   {"start, 95% interval"},
-                   {"result, 95% interval"},
-                   {"p", true},
-                   {"p after Holm", true},
-                   {"verdict"}});
+  HtmlTable table("Start and result on each suite, the largest loss first", {{"suite"},
+                                                                             {"prompts", true},
+                                                                             {"start"},
+                                                                             {"result"},
+                                                                             {"difference", true},
+                                                                             {"start, 95% interval"},
+                                                                             {"result, 95% interval"},
+                                                                             {"p", true},
+                                                                             {"p after Holm", true},
+                                                                             {"verdict"}});
   for (const auto& change : changes) {
     table.add({escaped(change.after.suite), with_commas(change.after.count), with_interval(change.before),
                with_interval(change.after), fmt::format("{:+.1f}", 100 * change.difference()),
@@ -42,16 +42,18 @@ std::string changes_table(const std::vector<ScoreChange>& changes) {
   return table.html();
 }
 
-std::string all_scores(const RunSummary& summary) {
+// Long where a run has many rounds, so it is opened only where there is nothing else.
+std::string all_scores(const RunSummary& summary, bool is_open) {
   HtmlTable table("Every model that was measured",
                   {{"model"}, {"suite"}, {"right", true}, {"95% interval"}, {""}, {"prompts", true}, {"p", true}});
   for (const auto& line : summary.accuracies) {
     table.add({escaped(line.model_name), escaped(line.suite), percent(line.accuracy),
-               fmt::format("{:.1f} to {:.1f}%", 100 * line.low, 100 * line.high),
+               fmt::format("<span class=\"together\">{:.1f} to {:.1f}%</span>", 100 * line.low, 100 * line.high),
                interval_bar(line.accuracy, line.low, line.high), with_commas(line.count),
                line.p_value ? fmt::format("{:.2g}", *line.p_value) : ""});
   }
-  return "<details open><summary>Every model that was measured</summary>\n" + table.html() + "</details>\n";
+  return std::string("<details") + (is_open ? " open" : "") + "><summary>Every model that was measured</summary>\n" +
+         table.html() + "</details>\n";
 }
 
 std::string in_words(const std::vector<ScoreChange>& changes) {
@@ -86,7 +88,7 @@ std::string score_section(const RunSummary& summary) {
                         escaped(summary.deployed.back().name));
     html += in_words(changes) + changes_table(changes);
   }
-  return html + all_scores(summary);
+  return html + all_scores(summary, changes.empty());
 }
 
 }  // namespace drover::report

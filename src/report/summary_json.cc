@@ -23,15 +23,20 @@ Json counts_json(const std::vector<Count>& counts) {
 }
 
 Json stage_json(const StageLine& stage) {
-  return {{"name", stage.name},         {"key", stage.key},
-          {"finished", stage.is_finished}, {"seconds", stage.seconds},
-          {"ended_at", stage.ended_at}, {"revision", stage.revision},
-          {"seed", stage.seed},         {"inputs", read_json(stage.inputs)},
-          {"options", read_json(stage.options)}, {"hash", stage.hash}};
+  return {{"name", stage.name},
+          {"key", stage.key},
+          {"finished", stage.is_finished},
+          {"seconds", stage.seconds},
+          {"ended_at", stage.ended_at},
+          {"revision", stage.revision},
+          {"seed", stage.seed},
+          {"inputs", read_json(stage.inputs)},
+          {"options", read_json(stage.options)},
+          {"hash", stage.hash}};
 }
 
 Json accuracy_json(const AccuracyLine& line) {
-  return {{"stage", line.stage}, {"model", line.model_name}, {"hash", line.model},
+  return {{"stage", line.stage}, {"model", line.model_name},  {"hash", line.model},
           {"suite", line.suite}, {"accuracy", line.accuracy}, {"low", line.low},
           {"high", line.high},   {"prompts", line.count},     {"p_value", optional_number(line.p_value)}};
 }
@@ -72,15 +77,19 @@ Json judge_json(const JudgeSummary& judge) {
           {"is_above_chance", judge.is_above_chance},
           {"is_used", judge.is_used},
           {"sets", list_of(judge.lines, [](const JudgeLine& line) {
-             return Json{{"set", line.set},   {"pairs", line.pairs}, {"accuracy", line.accuracy},
-                         {"low", line.low},   {"high", line.high},   {"contradictions", line.contradictions},
+             return Json{{"set", line.set},         {"pairs", line.pairs},    {"accuracy", line.accuracy},
+                         {"low", line.low},         {"high", line.high},      {"contradictions", line.contradictions},
                          {"invalid", line.invalid}, {"p_value", line.p_value}};
            })}};
 }
 
 Json model_json(const ledger::ModelFact& model) {
-  return {{"name", model.name},   {"hash", model.hash}, {"made_by", model.made_by},
-          {"folder", model.folder}, {"data", model.data}, {"parents", list_of(model.parents, [](const auto& parent) {
+  return {{"name", model.name},
+          {"hash", model.hash},
+          {"made_by", model.made_by},
+          {"folder", model.folder},
+          {"data", model.data},
+          {"parents", list_of(model.parents, [](const auto& parent) {
              return Json{{"hash", parent.hash}, {"weight", parent.weight}};
            })}};
 }
@@ -88,9 +97,8 @@ Json model_json(const ledger::ModelFact& model) {
 Json curve_json(const CurveGroup& group) {
   return {{"stage", group.stage},
           {"quantity", group.quantity},
-          {"curves", list_of(group.curves, [](const Curve& curve) {
-             return Json{{"name", curve.name}, {"points", curve.points}};
-           })}};
+          {"curves", list_of(group.curves,
+                             [](const Curve& curve) { return Json{{"name", curve.name}, {"points", curve.points}}; })}};
 }
 
 Json mix_json(const MixTable& table) {
@@ -106,46 +114,62 @@ Json mix_json(const MixTable& table) {
 }
 
 Json spread_json(const RewardSpread& spread) {
-  return {{"round", spread.round},
-          {"capabilities", list_of(spread.capabilities, [](const CapabilityDraws& draw) {
-             return Json{{"capability", draw.capability},   {"prompts", draw.prompts},
-                         {"answered", draw.answered},       {"replies", draw.replies},
-                         {"scored", draw.rewards.size()},   {"mean_reward", optional_number(mean_of(draw.rewards))},
-                         {"mean_reward_kept", optional_number(mean_of(draw.kept_rewards))},
-                         {"checked", draw.checked},         {"right", draw.right},
-                         {"checked_kept", draw.checked_kept}, {"right_kept", draw.right_kept}};
-           })}};
+  return {{"round", spread.round}, {"capabilities", list_of(spread.capabilities, [](const CapabilityDraws& draw) {
+                                      return Json{{"capability", draw.capability},
+                                                  {"prompts", draw.prompts},
+                                                  {"answered", draw.answered},
+                                                  {"replies", draw.replies},
+                                                  {"scored", draw.rewards.size()},
+                                                  {"mean_reward", optional_number(mean_of(draw.rewards))},
+                                                  {"mean_reward_kept", optional_number(mean_of(draw.kept_rewards))},
+                                                  {"checked", draw.checked},
+                                                  {"right", draw.right},
+                                                  {"checked_kept", draw.checked_kept},
+                                                  {"right_kept", draw.right_kept}};
+                                    })}};
 }
 
 Json opinions_json(const RunSummary& summary) {
-  return {{"agreements", list_of(summary.agreements, [](const AgreementLine& line) {
-             return Json{{"stage", line.stage}, {"annotators", line.annotators}, {"pairs", line.pairs},
-                         {"raw", line.raw}, {"kappa", optional_number(line.kappa)}, {"alpha", optional_number(line.alpha)}};
-           })},
+  return {{"agreements", list_of(summary.agreements,
+                                 [](const AgreementLine& line) {
+                                   return Json{{"stage", line.stage},
+                                               {"annotators", line.annotators},
+                                               {"pairs", line.pairs},
+                                               {"raw", line.raw},
+                                               {"kappa", optional_number(line.kappa)},
+                                               {"alpha", optional_number(line.alpha)}};
+                                 })},
           {"judge", summary.judge ? judge_json(*summary.judge) : Json()},
           {"reward_accuracies", list_of(summary.reward_accuracies, [](const RewardAccuracyLine& line) {
-             return Json{{"stage", line.stage}, {"unseen", line.is_unseen}, {"level", line.level},
-                         {"accuracy", line.accuracy}, {"low", line.low}, {"high", line.high}, {"comparisons", line.count}};
+             return Json{{"stage", line.stage},       {"unseen", line.is_unseen}, {"level", line.level},
+                         {"accuracy", line.accuracy}, {"low", line.low},          {"high", line.high},
+                         {"comparisons", line.count}};
            })}};
 }
 
 Json source_json(const DataSource& source) {
-  return {{"name", source.name},       {"licence", source.licence}, {"location", source.location},
-          {"hash", source.hash},       {"prompts", source.prompts}, {"rows", counts_json(source.rows)},
+  return {{"name", source.name},
+          {"licence", source.licence},
+          {"location", source.location},
+          {"hash", source.hash},
+          {"prompts", source.prompts},
+          {"rows", counts_json(source.rows)},
           {"is_held_out", source.is_held_out}};
 }
 
 }  // namespace
 
 Json summary_json(const RunSummary& summary) {
-  Json json = {{"recipe", summary.recipe_name}, {"began_at", summary.began_at}, {"finished", summary.is_finished()},
+  Json json = {{"recipe", summary.recipe_name},
+               {"began_at", summary.began_at},
+               {"finished", summary.is_finished()},
                {"seconds", summary.seconds()}};
   json["changes"] = list_of(summary.changes(), change_json);
   json["accuracies"] = list_of(summary.accuracies, accuracy_json);
   json["rounds"] = list_of(summary.rounds, round_json);
   json["complexities"] = list_of(summary.complexities, [](const ComplexityLine& line) {
-    return Json{{"stage", line.stage}, {"capability", line.capability}, {"before", line.before}, {"after", line.after},
-                {"prompts_before", line.num_before}, {"prompts_after", line.num_after}};
+    return Json{{"stage", line.stage}, {"capability", line.capability},     {"before", line.before},
+                {"after", line.after}, {"prompts_before", line.num_before}, {"prompts_after", line.num_after}};
   });
   json["opinions"] = opinions_json(summary);
   json["curves"] = list_of(summary.curves, curve_json);
@@ -156,7 +180,11 @@ Json summary_json(const RunSummary& summary) {
   json["mix"] = list_of(summary.mix_tables, mix_json);
   json["models"] = list_of(summary.models, model_json);
   json["deployed"] = list_of(summary.deployed, [](const DeployedModel& model) {
-    return Json{{"round", model.round}, {"name", model.name}, {"hash", model.hash}, {"folder", model.folder}, {"team", model.team}};
+    return Json{{"round", model.round},
+                {"name", model.name},
+                {"hash", model.hash},
+                {"folder", model.folder},
+                {"team", model.team}};
   });
   json["sources"] = list_of(summary.sources, source_json);
   json["stages"] = list_of(summary.stages, stage_json);

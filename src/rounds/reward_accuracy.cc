@@ -32,8 +32,7 @@ void record_reward_accuracy(Workspace& work, const std::string& stage, const std
       const auto comparison = *work.ledger.find(id);
       if (comparison.level == chat::PreferenceLevel::kNone) continue;
       std::vector<std::vector<chat::Message>> replies;
-      for (const auto reply : preference::ranked_replies(comparison))
-        replies.push_back(work.ledger.find(reply)->reply);
+      for (const auto reply : preference::ranked_replies(comparison)) replies.push_back(work.ledger.find(reply)->reply);
       std::vector<float> rewards;
       try {
         const auto scored = scorer.rewards(work.ledger.find(comparison.prompt)->dialog, replies);

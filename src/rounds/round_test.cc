@@ -8,6 +8,7 @@
 #include <csignal>
 #include <map>
 #include <set>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -123,6 +124,27 @@ TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
   EXPECT_EQ(answering.size(), outcome_.deployed.variants.size());
   EXPECT_GE(answering.size(), 2U);  // or two different models could not answer in the next round
   EXPECT_FALSE(ledger.training_rows_of(key_of_stage["round 1 / dpo"]).empty());
+
+  // What the report shows of the reward model: its accuracy over all comparisons with a preference, by level too.
+  std::int64_t num_preferred = 0;
+  for (const auto* name : {"round 1 / collect", "round 1 / import"}) {
+    for (const auto id : ledger.comparisons_of(key_of_stage[name]))
+      num_preferred += ledger.find(id)->level == chat::PreferenceLevel::kNone ? 0 : 1;
+  }
+  std::map<std::string, std::int64_t> compared;
+  std::set<std::string> recorded;
+  for (const auto& metric : ledger.metrics_of(key_of_stage["round 1 / reward"])) {
+    recorded.insert(metric.name);
+    if (metric.name == "reward accuracy" && metric.subject != "edited") compared[metric.subject] += metric.count;
+    if (metric.name == "preference mix" && metric.subject == "Total / comparisons")
+      EXPECT_EQ(metric.value, static_cast<double>(num_preferred));
+  }
+  EXPECT_EQ(compared["all"], num_preferred);
+  std::int64_t by_level = 0;
+  for (const auto& [level, count] : compared) by_level += level == "all" ? 0 : count;
+  EXPECT_EQ(by_level, num_preferred);
+  for (const auto* name : {"loss", "step margin", "step accuracy", "preference mix", "preference mix of Llama 3"})
+    EXPECT_THAT(recorded, Contains(name));
 }
 
 TEST_F(RoundTest, CurationRemovesPlantedDuplicatesAndLeaksAndMixesTheRest) {
