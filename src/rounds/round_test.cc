@@ -136,8 +136,9 @@ TEST_F(RoundTest, GoesThroughEveryStageAndLeavesTracesOfEach) {
   for (const auto& metric : ledger.metrics_of(key_of_stage["round 1 / reward"])) {
     recorded.insert(metric.name);
     if (metric.name == "reward accuracy" && metric.subject != "edited") compared[metric.subject] += metric.count;
-    if (metric.name == "preference mix" && metric.subject == "Total / comparisons")
+    if (metric.name == "preference mix" && metric.subject == "Total / comparisons") {
       EXPECT_EQ(metric.value, static_cast<double>(num_preferred));
+    }
   }
   EXPECT_EQ(compared["all"], num_preferred);
   std::int64_t by_level = 0;
