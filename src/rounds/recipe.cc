@@ -89,6 +89,20 @@ class TableReader {
     }
   }
 
+  void operator()(std::string_view key, std::vector<double>& field, const Between& limits) {
+    const auto* node = find(key);
+    if (node == nullptr) return;
+    const auto* list = node->as_array();
+    if (list == nullptr) fail(*node, key, "must be a list of numbers");
+    field.clear();
+    for (const auto& entry : *list) {
+      const auto value = entry.value<double>();
+      if (!value || !entry.is_number()) fail(*node, key, "must be a list of numbers");
+      check(entry, key, *value, limits);
+      field.push_back(*value);
+    }
+  }
+
   void operator()(std::string_view key, std::map<std::string, double>& field, const Between& limits) {
     const auto* node = find(key);
     if (node == nullptr) return;
@@ -179,6 +193,7 @@ class KeyWriter {
   void operator()(std::string_view key, const std::map<std::string, double>& field, const Between&) {
     add(key, chat::Json(field));
   }
+  void operator()(std::string_view key, const std::vector<double>& field, const Between&) { add(key, chat::Json(field)); }
   template <typename Number>
   void operator()(std::string_view key, Number field, const Between&) {
     add(key, field);
@@ -252,7 +267,7 @@ void check_model_name(const Recipe& recipe, const std::string& model, bool may_b
   try {
     recipe.model_path(model);
   } catch (const base::UserError& error) {
-    fail(recipe, fmt::format("the model \"{}\" in [models] is no [start.NAME] of the recipe{}, nor another model: {}",
+    fail(recipe, fmt::format("the model \"{}\" is no [start.NAME] of the recipe{}, nor another model: {}",
                              model, base::suggestion(model, names), error.what()));
   }
 }

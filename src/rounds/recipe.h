@@ -35,6 +35,7 @@ struct TrainSection {
   std::int64_t max_tokens = 8192;     ///< longer rows are refused
   std::int64_t packed_tokens = 1024;  ///< memory and speed only: not part of a stage's key
   std::int64_t variants = 1;          ///< models trained on different data orders and shares, then averaged
+  std::vector<double> variant_learning_rates;  ///< in place of learning_rate, one a variant in turns; empty: all alike
   double data_share = 1.0;            ///< of the rows that each variant sees, chosen by its seed
 };
 

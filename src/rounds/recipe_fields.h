@@ -7,7 +7,7 @@
 #include "rounds/recipe.h"
 
 // The recipe's tables, field by field: one list that the reader, the stage keys and the tests share. A visitor has
-//   visitor(key, field, limits)        for numbers, texts, switches, lists of texts and tables of numbers
+//   visitor(key, field, limits)        for numbers, texts, switches, lists of texts or numbers, and tables of numbers
 //   visitor.speed(key, field, limits)  for what only changes speed or memory
 //   visitor.section(key, field)        for a table inside
 //   visitor.named(key, list)           for tables that users name: [start.NAME]
@@ -51,6 +51,7 @@ void visit_fields(Visitor& visit, TrainSection& section) {
   visit("max_tokens", section.max_tokens, Between{.low = 2, .high = 1 << 24});
   visit.speed("packed_tokens", section.packed_tokens, Between{.low = 1, .high = 1 << 24});
   visit("variants", section.variants, Between{.low = 1, .high = 64});
+  visit("variant_learning_rates", section.variant_learning_rates, Between{.low = 0, .high = 1, .low_is_out = true});
   visit("data_share", section.data_share, Between{.low = 0, .high = 1, .low_is_out = true});
 }
 

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "base/error.h"
 #include "base/file.h"
 
@@ -28,6 +30,13 @@ std::string refusal(const std::string& from, const std::string& to) {
     return error.what();
   }
   return "no refusal";
+}
+
+TEST(Recipe, ListsAndTablesOfNumbersAreReadAndChecked) {
+  const auto recipe = parse_recipe(replaced(base::read_file(kTiny), "[sft]\n", "[curate]\nepochs = { sum = 2, difference = 0.5 }\n[sft]\n"), kTiny);
+  EXPECT_EQ(recipe.curate.epochs, (std::map<std::string, double>{{"difference", 0.5}, {"sum", 2}}));
+  EXPECT_THAT(refusal("[sft]\n", "[curate]\nepochs = { sum = -1 }\n[sft]\n"), HasSubstr("\"sum\""));
+  EXPECT_THAT(refusal("variants = 2", "variants = 2, variant_learning_rates = [1e-5, 2]"), HasSubstr("at most 1"));
 }
 
 TEST(Recipe, ReadsTheTinyOne) {

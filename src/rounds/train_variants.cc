@@ -80,10 +80,13 @@ ModelSet train_variants(Workspace& work, const std::string& stage, const std::st
   for (std::int64_t variant = 1; variant <= section.variants; ++variant) {
     const auto name = fmt::format("{} {} {}", label, kind, variant);
     const auto seed = work.seed(name);
+    auto own = section;
+    if (const auto& rates = section.variant_learning_rates; !rates.empty())
+      own.learning_rate = rates[static_cast<std::size_t>(variant - 1) % rates.size()];
     const auto chosen = share_of_rows(rows.size(), section.data_share, seed);
     std::vector<train::StepReport> steps;
     trained.push_back(
-        train_one(work.load_for_training(start), chosen, train_options(work, section, seed), work.watch_steps(name, steps)));
+        train_one(work.load_for_training(start), chosen, train_options(work, own, seed), work.watch_steps(name, steps)));
     record_steps(work, stage, name, steps);
     models.variants.push_back(work.keep(trained.back(), {.hash = {},
                                                          .name = name,
