@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/json_output.h"
-#include "report/html_page.h"
+#include "report/html_text.h"
 
 namespace drover::cli {
 namespace {
