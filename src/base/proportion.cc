@@ -30,4 +30,9 @@ double chance_of_at_least(std::int64_t right, std::int64_t total) {
   return std::min(1.0, sum);
 }
 
+double paired_p_value(std::int64_t only_first_right, std::int64_t only_second_right) {
+  const auto more = std::max(only_first_right, only_second_right);
+  return std::min(1.0, 2 * chance_of_at_least(more, only_first_right + only_second_right));
+}
+
 }  // namespace drover::base

@@ -18,4 +18,8 @@ Interval wilson_interval(std::int64_t right, std::int64_t total);
 /// 1 when `total` is 0.
 double chance_of_at_least(std::int64_t right, std::int64_t total);
 
+/// McNemar's exact test, two-sided: how often chance alone splits the prompts on which only one of two models is right
+/// at least so unevenly. Prompts on which both agree say nothing. 1 when the models differ nowhere.
+double paired_p_value(std::int64_t only_first_right, std::int64_t only_second_right);
+
 }  // namespace drover::base

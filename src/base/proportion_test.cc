@@ -22,5 +22,17 @@ TEST(ChanceOfAtLeast, WithoutTossesNothingIsUnlikely) { EXPECT_DOUBLE_EQ(chance_
 
 TEST(ChanceOfAtLeast, RefusesMoreHeadsThanTosses) { EXPECT_THROW(chance_of_at_least(3, 2), InternalError); }
 
+// 2 * (1/2)^5, and 2 * (1 + 8 + 28) / 256 for 2 against 6.
+TEST(PairedPValue, IsTwoSided) {
+  EXPECT_NEAR(paired_p_value(0, 5), 2.0 / 32, 1e-12);
+  EXPECT_NEAR(paired_p_value(5, 0), 2.0 / 32, 1e-12);
+  EXPECT_NEAR(paired_p_value(2, 6), 2.0 * 37 / 256, 1e-12);
+}
+
+TEST(PairedPValue, AnEvenSplitOrNoneSaysNothing) {
+  EXPECT_EQ(paired_p_value(3, 3), 1);
+  EXPECT_EQ(paired_p_value(0, 0), 1);
+}
+
 }  // namespace
 }  // namespace drover::base

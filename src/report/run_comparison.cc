@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <string_view>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/proportion.h"
 
 namespace drover::report {
 namespace {
@@ -136,18 +135,6 @@ RunFacts facts_of(const ledger::Ledger& ledger, const std::string& run) {
   return facts;
 }
 
-// Two-sided: how likely at least so unequal a split of `a + b` fair coins is.
-double exact_test(std::int64_t a, std::int64_t b) {
-  const auto n = a + b;
-  const auto fewer = std::min(a, b);
-  double tail = 0;
-  for (std::int64_t k = 0; k <= fewer; ++k) {
-    tail += std::exp(std::lgamma(static_cast<double>(n + 1)) - std::lgamma(static_cast<double>(k + 1)) -
-                     std::lgamma(static_cast<double>(n - k + 1)) - static_cast<double>(n) * std::log(2.0));
-  }
-  return std::min(1.0, 2 * tail);
-}
-
 Json result_json(const SuiteResult& result) {
   return {{"model", result.model_name}, {"hash", result.model}, {"accuracy", result.accuracy},
           {"low", result.low},          {"high", result.high},  {"count", result.count}};
@@ -179,7 +166,7 @@ Json suites_json(const RunFacts& first, const RunFacts& second) {
         line["same_prompts"] = both;
         line["only_first_right"] = only_first;
         line["only_second_right"] = only_second;
-        line["p_value"] = exact_test(only_first, only_second);
+        line["p_value"] = base::paired_p_value(only_first, only_second);
       }
     }
     json.push_back(std::move(line));
