@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "ledger/ledger.h"
@@ -18,13 +19,15 @@ namespace drover::ledger {
 /// the order in which they were submitted, many at once; each is acknowledged when it is there. What a killed process
 /// had not acknowledged is lost, never half of a write, and never anything that was acknowledged.
 ///
-/// A write is acknowledged within 100 ms, unless the disk alone takes longer to sync or another process holds the file:
-/// it waits at most `linger` for company, then for at most `max_queued` others.
+/// A write is acknowledged within 100 ms of its submission where the disk syncs in 25 ms, nobody else holds the file and
+/// this thread gets a processor: it waits at most for the group that is being written and for one more, and a group ends
+/// after `longest_group` however slow the writes are. `submit` waits while the next group is full.
 class GroupWriter {
  public:
   struct Options {
-    std::chrono::milliseconds linger{25};  ///< how long the first write of a group waits for others
-    std::size_t max_queued = 1024;         ///< `submit` waits while so many are queued
+    std::chrono::milliseconds linger{25};         ///< how long the first write of a group waits for others
+    std::chrono::milliseconds longest_group{20};  ///< how long a group is written into before it is synced
+    std::size_t max_queued = 1024;                ///< the most that `submit` takes ahead of the disk
   };
   using Write = std::function<void(Ledger&)>;
 
@@ -48,14 +51,22 @@ class GroupWriter {
   std::int64_t acknowledged() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
+  struct Queued {
+    Write write;
+    Clock::time_point submitted;
+  };
+
   void work();
-  void commit(std::deque<Write>& group);
+  std::size_t commit_group();
+  std::optional<Write> take();
 
   Ledger ledger_;
   const Options options_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Write> queue_;
+  std::deque<Queued> queue_;
+  std::size_t room_;  ///< how many writes of the latest group's speed make a group
   std::int64_t submitted_ = 0;
   std::int64_t acknowledged_ = 0;
   std::int64_t awaited_ = 0;  ///< somebody waits for this number: no lingering

@@ -138,6 +138,8 @@ void Ledger::migrate() {
 
 Ledger::~Ledger() = default;
 
+const std::filesystem::path& Ledger::file() const { return store_->file; }
+
 Ledger::Batch::Batch(Ledger& ledger) : ledger_(ledger) {
   DROVER_CHECK(!ledger.store_->in_batch, "Batches do not nest");
   ledger_.store_->guarded([&] { ledger_.store_->begin(); });

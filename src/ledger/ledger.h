@@ -42,6 +42,9 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
   ~Ledger();
 
+  /// Where it lies, as it was opened.
+  const std::filesystem::path& file() const;
+
   /// Writes that reach the disk together: all of them at `commit()`, none of them without it. Batches do not nest.
   class Batch {
    public:
