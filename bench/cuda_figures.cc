@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "figures.h"
 #include "engine/sampler.h"
 #include "model/cuda/kernels_of_device.h"
 #include "model/decoder.h"
@@ -28,6 +29,7 @@
 namespace {
 
 using namespace drover;
+using bench::numbers_of;
 
 struct Arguments {
   std::vector<std::int64_t> batches{1, 64, 256};
@@ -36,17 +38,6 @@ struct Arguments {
   std::vector<std::int64_t> rows{2048};
   int repeats = 20;
 };
-
-std::vector<std::int64_t> numbers_of(const std::string& list) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t at = 0; at < list.size();) {
-    const auto comma = std::min(list.find(',', at), list.size());
-    numbers.push_back(std::stoll(list.substr(at, comma - at)));
-    if (numbers.back() < 1) throw std::invalid_argument(list + " holds a number below 1");
-    at = comma + 1;
-  }
-  return numbers;
-}
 
 Arguments parse(int argc, char** argv) {
   Arguments arguments;

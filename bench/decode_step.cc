@@ -11,11 +11,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "figures.h"
 #include "engine/sampler.h"
 #include "model/decoder.h"
 #include "model/model.h"
@@ -25,25 +25,7 @@
 namespace {
 
 using namespace drover;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double best_of(int repeats, const std::function<void()>& work) {
-  double best = 1e30;
-  for (int i = 0; i < repeats; ++i) best = std::min(best, seconds_of(work));
-  return best;
-}
-
-double median_of(int repeats, const std::function<void()>& work) {
-  std::vector<double> times;
-  for (int i = 0; i < repeats; ++i) times.push_back(seconds_of(work));
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
-}
+using namespace drover::bench;
 
 /// The best time of all layers' products and the head's for these numbers of rows.
 double products_alone(const model::Decoder& decoder, std::int64_t rows, std::int64_t head_rows, int repeats) {
@@ -77,16 +59,6 @@ struct Arguments {
   std::vector<std::int64_t> contexts{128, 512, 2048};
   std::vector<std::int64_t> prompts{512, 1024, 2048};
 };
-
-std::vector<std::int64_t> numbers_of(const std::string& list) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t at = 0; at < list.size();) {
-    const auto comma = std::min(list.find(',', at), list.size());
-    numbers.push_back(std::stoll(list.substr(at, comma - at)));
-    at = comma + 1;
-  }
-  return numbers;
-}
 
 Arguments parse(int argc, char** argv) {
   Arguments arguments;

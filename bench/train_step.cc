@@ -13,11 +13,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "figures.h"
 #include "model/decoder.h"
 #include "model/model.h"
 #include "model/threads.h"
@@ -26,23 +26,7 @@
 namespace {
 
 using namespace drover;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double best_of(int repeats, const std::function<void()>& work) {
-  double best = 1e30;
-  for (int i = 0; i < repeats; ++i) best = std::min(best, seconds_of(work));
-  return best;
-}
-
-double median(std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
-}
+using namespace drover::bench;
 
 /// The best times of y = x W^T, dx = dy W and dW = dy^T x together.
 double three_products(std::int64_t rows, std::int64_t out, std::int64_t in, int repeats) {
@@ -74,16 +58,6 @@ model::TokenRow row_of(std::int64_t tokens, std::int64_t document, double learne
     }
   }
   return row;
-}
-
-std::vector<std::int64_t> numbers_of(const std::string& list) {
-  std::vector<std::int64_t> numbers;
-  for (std::size_t at = 0; at < list.size();) {
-    const auto comma = std::min(list.find(',', at), list.size());
-    numbers.push_back(std::stoll(list.substr(at, comma - at)));
-    at = comma + 1;
-  }
-  return numbers;
 }
 
 }  // namespace
