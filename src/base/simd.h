@@ -21,6 +21,18 @@ using U16 = std::uint32_t __attribute__((vector_size(64)));
 
 inline constexpr int kLanes = 16;
 
+/// Whether the processor has all that the compiler was told it may use.
+DROVER_INLINE bool is_supported() {
+#if defined(__AVX512F__)
+  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq");
+#elif defined(__AVX2__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return true;
+#endif
+}
+
 DROVER_INLINE F16 all(float value) {
   return F16{value, value, value, value, value, value, value, value, value, value, value, value, value, value, value, value};
 }

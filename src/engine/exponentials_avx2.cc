@@ -8,7 +8,7 @@
 namespace drover::engine {
 
 const Exponentials* exponentials_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &kExponentials : nullptr;
+  return base::simd::is_supported() ? &kExponentials : nullptr;
 }
 
 }  // namespace drover::engine

@@ -8,10 +8,7 @@
 namespace drover::engine {
 
 const Exponentials* exponentials_avx512() {
-  // All that the compiler was told it may use.
-  const bool is_supported = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                            __builtin_cpu_supports("avx512dq");
-  return is_supported ? &kExponentials : nullptr;
+  return base::simd::is_supported() ? &kExponentials : nullptr;
 }
 
 }  // namespace drover::engine

@@ -6,19 +6,13 @@
 #include "model/packed/kernels_body.h"
 
 namespace drover::model {
-namespace {
-bool is_supported() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-}  // namespace
-
 template <>
 const Kernels<BFloat16>* kernels_avx2<BFloat16>() {
-  return is_supported() ? &kKernels<BFloat16> : nullptr;
+  return base::simd::is_supported() ? &kKernels<BFloat16> : nullptr;
 }
 template <>
 const Kernels<float>* kernels_avx2<float>() {
-  return is_supported() ? &kKernels<float> : nullptr;
+  return base::simd::is_supported() ? &kKernels<float> : nullptr;
 }
 
 }  // namespace drover::model

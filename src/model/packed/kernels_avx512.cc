@@ -6,20 +6,13 @@
 #include "model/packed/kernels_body.h"
 
 namespace drover::model {
-namespace {
-bool is_supported() {
-  return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                 __builtin_cpu_supports("avx512dq");
-}
-}  // namespace
-
 template <>
 const Kernels<BFloat16>* kernels_avx512<BFloat16>() {
-  return is_supported() ? &kKernels<BFloat16> : nullptr;
+  return base::simd::is_supported() ? &kKernels<BFloat16> : nullptr;
 }
 template <>
 const Kernels<float>* kernels_avx512<float>() {
-  return is_supported() ? &kKernels<float> : nullptr;
+  return base::simd::is_supported() ? &kKernels<float> : nullptr;
 }
 
 }  // namespace drover::model

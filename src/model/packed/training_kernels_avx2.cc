@@ -6,19 +6,13 @@
 #include "model/packed/training_kernels_body.h"
 
 namespace drover::model {
-namespace {
-bool is_supported() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-}  // namespace
-
 template <>
 const TrainingKernels<BFloat16>* training_kernels_avx2<BFloat16>() {
-  return is_supported() ? &kTrainingKernels<BFloat16> : nullptr;
+  return base::simd::is_supported() ? &kTrainingKernels<BFloat16> : nullptr;
 }
 template <>
 const TrainingKernels<float>* training_kernels_avx2<float>() {
-  return is_supported() ? &kTrainingKernels<float> : nullptr;
+  return base::simd::is_supported() ? &kTrainingKernels<float> : nullptr;
 }
 
 }  // namespace drover::model
