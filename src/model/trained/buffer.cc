@@ -37,8 +37,9 @@ void* Buffer::reserve_zeros(std::size_t bytes, bool whole) {
 
 // Straight from the system: pages are zero, and are taken when they are first written to.
 void Buffer::map(std::size_t bytes, bool in_large_pages) {
-  const std::size_t page = in_large_pages ? kLargePage : kPage;
-  const std::size_t whole = (bytes + page - 1) / page * page;
+  // Not rounded up to large pages: a model has hundreds of matrices of two or three each, and would take an eighth more. Mappings lie side
+  // by side, so the system can still fill large pages with neighbours.
+  const std::size_t whole = (bytes + kPage - 1) / kPage * kPage;
   if (whole == 0) return;
   void* memory = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
