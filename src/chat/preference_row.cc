@@ -93,8 +93,21 @@ std::vector<std::size_t> ranking_from_json(const CheckedObject& object, std::siz
   return order;
 }
 
+double score_from_json(const Json& value, const std::string& where) {
+  if (!value.is_number()) fail_at(where, fmt::format("expected a number, found {}", kind_of(value)));
+  return value.get<double>();
+}
+
+/// Ratings must fall where one response is said to be better than the next.
+void check_scores(const PreferenceRow& row, const std::vector<double>& best_first, const std::string& where) {
+  for (std::size_t i = 0; i + 1 < best_first.size(); ++i) {
+    if (best_first[i] > best_first[i + 1] || row.levels[i] == PreferenceLevel::kNone) continue;
+    fail_at(where, fmt::format("ratings contradict the ranking: what is ranked better has {}, what follows it {}", best_first[i], best_first[i + 1]));
+  }
+}
+
 PreferenceRow ranked_responses(const CheckedObject& object) {
-  object.refuse_unknown_keys({"prompt", "responses", "ranking", "levels", "tools", "core_tools", "today", "id"});
+  object.refuse_unknown_keys({"prompt", "responses", "ranking", "levels", "scores", "tools", "core_tools", "today", "id"});
   PreferenceRow row;
   row.prompt.messages = prompt_from_json(object.at("prompt"));
   const Json& list = object.at("responses");
@@ -108,11 +121,17 @@ PreferenceRow ranked_responses(const CheckedObject& object) {
     }
     for (std::size_t i = 0; i < row.levels.size(); ++i) row.levels[i] = level_from_json((*levels)[i], fmt::format("levels[{}]", i));
   }
+  if (const Json* scores = object.find("scores")) {
+    if (!scores->is_array() || scores->size() != list.size()) fail_at("scores", fmt::format("expected a list of {}, one for each response", list.size()));
+    std::vector<double> best_first;
+    for (const std::size_t index : order) best_first.push_back(score_from_json((*scores)[index], fmt::format("scores[{}]", index)));
+    check_scores(row, best_first, "scores");
+  }
   return row;
 }
 
 PreferenceRow chosen_rejected(const CheckedObject& object) {
-  object.refuse_unknown_keys({"prompt", "chosen", "rejected", "edited", "level", "tools", "core_tools", "today", "id"});
+  object.refuse_unknown_keys({"prompt", "chosen", "rejected", "edited", "level", "score_chosen", "score_rejected", "tools", "core_tools", "today", "id"});
   const Json& chosen = object.at("chosen");
   const Json& rejected = object.at("rejected");
   PreferenceRow row;
@@ -124,6 +143,10 @@ PreferenceRow chosen_rejected(const CheckedObject& object) {
   }
   const Json* level = object.find("level");
   row.levels = {level == nullptr ? PreferenceLevel::kBetter : level_from_json(*level, "level")};
+  if (object.find("score_chosen") != nullptr || object.find("score_rejected") != nullptr) {
+    check_scores(row, {score_from_json(object.at("score_chosen"), "score_chosen"), score_from_json(object.at("score_rejected"), "score_rejected")},
+                 "score_chosen");
+  }
   if (const Json* edited = object.find("edited")) {
     row.responses.insert(row.responses.begin(), response_from_json(*edited, "edited"));
     row.levels.insert(row.levels.begin(), PreferenceLevel::kBetter);

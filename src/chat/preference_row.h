@@ -40,8 +40,8 @@ struct PreferenceRow {
 ///       TRL's implicit prompt: the beginning that both share.
 ///   {"prompt": P, "responses": [R, ...], "ranking": [best, ..., worst], "levels": [...]}
 ///       drover's; `ranking` holds indices into `responses` (without it they stand best first).
-/// Each shape may have "tools", "core_tools" and "today". `level` and `levels` hold the names above; levels follow the ranking.
-/// Equal responses are refused: there is nothing to prefer.
+/// Each may have "tools", "core_tools", "today"; levels have the names above and follow the ranking. Ratings beside them ("score_chosen"
+/// and "score_rejected", or "scores") must agree with the order. Equal responses are refused: there is nothing to prefer.
 PreferenceRow preference_row_from_json(const Json& row);
 
 /// The third shape, best first.

@@ -50,6 +50,19 @@ TEST(PreferenceRow, SharedMessagesOfATurnBelongToThePrompt) {
   EXPECT_EQ(contents(row), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(PreferenceRow, RatingsThatContradictTheRankingAreRefused) {
+  EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 5, "score_rejected": 1.5})"), "not refused");
+  EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 1, "score_rejected": 5})"),
+            "score_chosen: ratings contradict the ranking: what is ranked better has 1, what follows it 5");
+  EXPECT_NE(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 3, "score_rejected": 3})"), "not refused");
+  EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 3, "score_rejected": 3, "level": "none"})"), "not refused");
+  EXPECT_NE(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 3})"), "not refused") << "one alone says nothing";
+  EXPECT_EQ(refusal(R"({"prompt": "q", "responses": ["a", "b", "c"], "ranking": [2, 0, 1], "scores": [2, 1, 3]})"), "not refused");
+  EXPECT_EQ(refusal(R"({"prompt": "q", "responses": ["a", "b", "c"], "ranking": [2, 0, 1], "scores": [3, 2, 1]})"),
+            "scores: ratings contradict the ranking: what is ranked better has 1, what follows it 3");
+  EXPECT_EQ(refusal(R"({"prompt": "q", "responses": ["a", "b"], "scores": [1]})"), "scores: expected a list of 2, one for each response");
+}
+
 TEST(PreferenceRow, AnEditedResponseIsTheBest) {
   const PreferenceRow row = parse_preference_row(R"({"prompt": "q", "chosen": "a", "rejected": "b", "edited": "c", "level": "slightly_better"})");
   EXPECT_EQ(contents(row), (std::vector<std::string>{"c", "a", "b"}));
