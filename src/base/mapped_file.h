@@ -37,4 +37,7 @@ class MappedFile {
   std::shared_ptr<const Mapping> mapping_;
 };
 
+/// Lets go of the memory that these bytes of a mapping take; they are read from the file again when they are touched.
+void release_pages(std::span<const std::byte> mapped);
+
 }  // namespace drover::base

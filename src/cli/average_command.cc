@@ -19,6 +19,7 @@
 #include "cli/progress_line.h"
 #include "model/checkpoint_average.h"
 #include "model/greedy_soup.h"
+#include "model/threads.h"
 #include "train/held_out.h"
 #include "train/learned_rows.h"
 
@@ -32,6 +33,7 @@ struct AverageOptions {
   std::string out, held_out, format, dtype = "bf16", device = "cpu";
   std::vector<double> weights;
   std::int64_t max_tokens = 8192;
+  int threads = 0;
   bool greedy_soup = false;
   bool json = false;
 };
@@ -112,6 +114,7 @@ void print(const AverageOptions& options, const model::Checkpoints& checkpoints,
 
 base::ExitStatus average(const AverageOptions& options) {
   check_choice(options);
+  model::use_threads(options.threads);
   const auto folders = folders_of(options);
   const auto checkpoints = model::Checkpoints::open(folders);
   for (const auto& folder : checkpoints.of_unknown_lineage()) {
@@ -146,6 +149,7 @@ void add_average_command(const Commands& commands) {
   command.add_option("--max-tokens", options->max_tokens, "longer held-out dialogs are refused")->capture_default_str();
   command.add_flag("--json", options->json,
                    "print one JSON object: {\"out\", \"models\": [{\"model\", \"weight\"}], \"start\", and of a soup \"score\", \"tries\"}");
+  command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   add_dtype_option(command, options->dtype);
   command.add_option("--format", options->format, "chat format, in place of the one that the model's template tells");
   command.add_option("--device", options->device, "cpu, cuda, cuda:1; for scoring")->capture_default_str();

@@ -5,21 +5,27 @@
 namespace drover::cli {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t interrupted = 0;  // the signal
 
-void note_interruption(int) { interrupted = 1; }
+void note_interruption(int signal) { interrupted = signal; }
 
-}  // namespace
-
-void watch_for_interruption() {
+void watch_for(int signal) {
   struct sigaction action = {};
   action.sa_handler = note_interruption;
   // No SA_RESTART: a read from the terminal returns and its caller sees the flag. The handler counts once.
   action.sa_flags = SA_RESETHAND;
-  sigaction(SIGINT, &action, nullptr);
+  sigaction(signal, &action, nullptr);
 }
 
+}  // namespace
+
+void watch_for_interruption() { watch_for(SIGINT); }
+
+void watch_for_termination() { watch_for(SIGTERM); }
+
 bool was_interrupted() { return interrupted != 0; }
+
+int interruption_status() { return 128 + interrupted; }
 
 void throw_if_interrupted() {
   if (was_interrupted()) throw Interrupted();

@@ -8,11 +8,23 @@
 #include "base/error.h"
 
 namespace drover::cli {
+namespace {
+
+int first_fault = 0;  // later ones, and what else happens until the end, leave another errno
+
+[[noreturn]] void complain() {
+  if (first_fault == 0) first_fault = errno;
+  throw base::SurroundingsError("Standard output could not be written: {}.", std::strerror(first_fault));
+}
+
+}  // namespace
 
 void write_output(std::string_view bytes) {
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) {
-    throw base::SurroundingsError("Standard output could not be written: {}.", std::strerror(errno));
-  }
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size()) complain();
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) complain();
 }
 
 std::string json_quoted(std::string_view text) {

@@ -17,13 +17,12 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/interruption.h"
+#include "cli/json_output.h"
 #include "cli/usage_error.h"
 #include "cli/version.h"
 
 namespace drover::cli {
 namespace {
-
-constexpr int kInterruptedStatus = 130;  // 128 + SIGINT, as shells count
 
 int report(base::ExitStatus status, std::string_view message) {
   std::fflush(stdout);
@@ -43,12 +42,10 @@ int report_stranger(const std::exception& error) {
   return report(base::ExitStatus::kOurFault, fmt::format("This is a fault in drover, please report it: {}", first_line));
 }
 
-/// A full disk or a closed descriptor shows only when the last bytes are written.
-void flush_output() {
-  std::cout.flush();
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
-    throw base::SurroundingsError("Standard output could not be written: {}.", std::strerror(errno));
-  }
+/// What commands wrote through either library.
+void flush_all_output() {
+  flush_output();
+  if (!std::cout.flush()) throw base::SurroundingsError("Standard output could not be written: {}.", std::strerror(errno));
 }
 
 int run(CLI::App& program, int argc, char** argv) {
@@ -59,13 +56,13 @@ int run(CLI::App& program, int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     program.exit(request);
-    flush_output();
+    flush_all_output();
     return 0;
   } catch (const CLI::ParseError& error) {
     return report(base::ExitStatus::kUserInput, describe_usage_error(program, error));
   }
   const auto status = chosen();
-  flush_output();
+  flush_all_output();
   throw_if_interrupted();
   return static_cast<int>(status);
 }
@@ -74,6 +71,7 @@ int run(CLI::App& program, int argc, char** argv) {
 
 int run_program(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);  // `drover ... | head` ends in silence, also below a parent that ignores the signal
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that reaches a limit of its size is a write that fails, and gets a sentence
   watch_for_interruption();
   CLI::App program("drover post-trains language models of the Llama family in rounds: reward model, rejection sampling, SFT, DPO, averaging.",
                    "drover");
@@ -83,10 +81,10 @@ int run_program(int argc, char** argv) {
   try {
     return run(program, argc, argv);
   } catch (const Interrupted&) {
-    return kInterruptedStatus;
+    return interruption_status();
   } catch (const base::Error& error) {
     // A read that a signal broke off looks like a short file.
-    return was_interrupted() ? kInterruptedStatus : report(error.exit_status(), error.what());
+    return was_interrupted() ? interruption_status() : report(error.exit_status(), error.what());
   } catch (const std::bad_alloc&) {
     return report(base::ExitStatus::kSurroundings, "There is not enough memory for this.");
   } catch (const std::system_error& error) {

@@ -17,7 +17,9 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--epochs", train.epochs, "passes over the data")->capture_default_str();
   command.add_option("--rows-per-step", train.rows_per_step, "rows of one step")->capture_default_str();
   command.add_option("--tokens-per-step", train.tokens_per_step, "tokens of one step, in place of --rows-per-step; 0: off")->capture_default_str();
-  command.add_option("--packed-tokens", train.packed_tokens, "tokens computed at once")->capture_default_str();
+  train.packed_tokens = 0;
+  command.add_option("--packed-tokens", train.packed_tokens, "tokens computed at once; 0: 1024 to 2048, as rows fill it; memory and speed depend on it")
+      ->capture_default_str();
   command.add_flag("--recompute-layers", train.recompute_layers, "keep less for the backward pass and compute layers again: less memory, more time");
   command.add_option("--max-tokens", arguments.max_tokens, "longer rows are refused")->capture_default_str();
   command.add_option("--schedule", arguments.schedule, "constant, linear or cosine")->check(CLI::IsMember({"constant", "linear", "cosine"}))
@@ -44,7 +46,8 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
 void add_report_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--on-bad-row", arguments.on_bad_row, "rows that cannot be learned: stop, or skip, count and list them")
       ->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
-  command.add_option("--show-rows", arguments.show_rows, "show so many rows before the first step, with what they teach")->capture_default_str();
+  command.add_option("--show-rows", arguments.show_rows, "show so many rows before the first step, with what they teach")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
   command.add_option("--log", arguments.log, "append one JSON object a step to this file");
   command.add_option("--tensorboard", arguments.tensorboard, "write TensorBoard's event files into this folder");
   command.add_flag("--json", arguments.json, "print one JSON object a step");

@@ -18,6 +18,7 @@
 #include "model/model.h"
 #include "model/model_folder.h"
 #include "model/threads.h"
+#include "train/result_folder.h"
 #include "train/trainer.h"
 
 namespace drover::cli {
@@ -71,30 +72,35 @@ ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, con
 base::ExitStatus train_model(const TrainArguments& arguments) {
   apply_config(arguments);
   check_options_of_kind(arguments);
-  model::use_threads(arguments.threads);
   arguments.train.lora.validate();  // before anything is loaded
+  const auto start_path = model::model_path(arguments.model);
+  const train::ResultFolder result(arguments.out, start_path, arguments.checkpoint);
+  model::use_threads(arguments.threads);
   // In float32, because that is what master weights are, but for adapters, which leave the weights as they compute; the run lets go of it
   // once it has copied them.
-  const auto path = model::model_path(arguments.model);
   const auto type = arguments.train.lora.is_on() ? compute_type(arguments.dtype) : model::ComputeType::kFloat32;
-  auto start = model::Model::load(path, {.compute_type = type, .device = arguments.device});
+  auto start = model::Model::load(start_path, {.compute_type = type, .device = arguments.device});
   const auto rows = read_train_rows(arguments, *start);
   TrainLog log(arguments, rows);
   log.show_rows(start->tokenizer());
   ProgressLine progress;
   auto options = train_options(arguments, rows);
-  options.on_start = [&](const train::RunOutlook& outlook) { log.show(outlook); };
+  options.on_start = [&](const train::RunOutlook& outlook) { log.begin(outlook); };
   options.on_progress = progress.on_progress();
   const auto origin = model::weights_hash(*start);
-  const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(path), .start = origin, .seed = options.seed,
+  const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(start_path), .start = origin, .seed = options.seed,
                                             .tokenizer_source = start->tokenizer_source(), .chat_template = start->chat_template()};
   options.on_adapter = [&](const model::Adapter& adapter) { model::save_adapter(adapter, options.lora, adapter_origin, arguments.out); };
+  watch_for_termination();  // the state is saved then
   const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
     progress.clear();
     log.add(report);
+    if (report.step == report.total_steps || !was_interrupted()) return;
+    log.say_how_to_go_on(report);
     throw_if_interrupted();
   });
   if (trained != nullptr) model::save_model(*trained, {.start = origin}, arguments.out);
+  log.finish();
   return base::ExitStatus::kDone;
 }
 

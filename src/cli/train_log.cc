@@ -4,9 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -62,11 +60,7 @@ std::string listed(std::vector<std::int64_t> lines) {
 }  // namespace
 
 TrainLog::TrainLog(const TrainArguments& arguments, const TrainRows& rows) : arguments_(arguments), rows_(rows) {
-  if (!arguments.log.empty()) {
-    errno = 0;
-    log_.open(arguments.log, std::ios::binary | std::ios::app);
-    if (!log_) throw base::UserError("{} cannot be written: {}. Give --log another file.", arguments.log, std::strerror(errno));
-  }
+  if (!arguments.log.empty()) log_.emplace(arguments.log);
   if (!arguments.tensorboard.empty()) events_.emplace(arguments.tensorboard);
 }
 
@@ -89,7 +83,7 @@ void TrainLog::show_rows(const text::Tokenizer& tokenizer) const {
   }
 }
 
-void TrainLog::show(const train::RunOutlook& outlook) const {
+void TrainLog::begin(const train::RunOutlook& outlook) {
   const auto saved = outlook.tokens_unshared - outlook.tokens;
   fmt::print(stderr, "{}: {} rows, {} tokens{}, {} learned\n", arguments_.kind, grouped(outlook.rows), grouped(outlook.tokens),
              saved > 0 ? fmt::format(" ({} of prompts that responses share are computed once)", grouped(saved)) : "", grouped(outlook.learned));
@@ -100,32 +94,53 @@ void TrainLog::show(const train::RunOutlook& outlook) const {
                100.0 * static_cast<double>(outlook.parameters_learned) / static_cast<double>(outlook.parameters), grouped(outlook.parameters));
   }
   const auto continued = outlook.steps_done > 0 ? fmt::format(", going on after step {}", outlook.steps_done) : std::string();
-  fmt::print(stderr, "{}: {} steps, {} tokens in all, at most {} at once{}; about {:.2f} GB and {}\n", arguments_.kind, grouped(outlook.steps),
-             grouped(outlook.step_tokens), grouped(outlook.largest_row), continued,
-             static_cast<double>(outlook.predicted_peak_bytes) / 1e9, spelled_time(outlook.predicted_seconds));
+  fmt::print(stderr, "{}: {} steps, {} tokens in all, packed to {} ({:.0f}% full), at most {} at once{}; about {:.2f} GB and {}\n", arguments_.kind,
+             grouped(outlook.steps), grouped(outlook.step_tokens), grouped(outlook.packed_tokens), 100 * outlook.packed_fill,
+             grouped(outlook.largest_row), continued, static_cast<double>(outlook.predicted_peak_bytes) / 1e9, spelled_time(outlook.predicted_seconds));
+  if (outlook.steps_done == 0) return;
+  if (log_ && outlook.loss_before) log_->go_on_after(outlook.steps_done, *outlook.loss_before);
+  if (events_) events_->begin_at(outlook.steps_done + 1);
 }
 
 void TrainLog::add(const train::StepReport& report) {
   const auto line = object_line(report);
-  write_output(arguments_.json ? line : text_line(arguments_.kind, report));
-  std::fflush(stdout);  // a run takes long, and whoever follows it through a pipe wants each step
-  if (log_.is_open()) append_to_log(line);
-  if (events_) {
-    std::vector<std::pair<std::string, double>> values{{"loss", report.loss}, {"grad_norm", report.grad_norm},
-                                                       {"learning_rate", report.learning_rate},
-                                                       {"tokens_per_second", report.tokens_per_second},
-                                                       {"memory_bytes", static_cast<double>(report.memory_bytes)}};
-    if (report.loss_z) values.emplace_back("loss_z", *report.loss_z);
-    for (const auto& [name, value] : report.metrics) values.emplace_back(arguments_.kind + "/" + name, value);
-    events_->add(report.step, values);
-  }
+  if (log_ && !attempt([&] { log_->add(line); })) log_.reset();
+  if (events_ && !attempt([&] { write_events(report); })) events_.reset();
+  attempt([&] {
+    write_output(arguments_.json ? line : text_line(arguments_.kind, report));
+    flush_output();  // a run takes long, and whoever follows it through a pipe wants each step
+  });
   warn_of_unusual(report);
 }
 
-void TrainLog::append_to_log(const std::string& line) {
-  errno = 0;
-  log_ << line << std::flush;
-  if (!log_) throw base::SurroundingsError("{} cannot be written: {}.", arguments_.log, std::strerror(errno));
+bool TrainLog::attempt(const std::function<void()>& write) {
+  try {
+    write();
+    return true;
+  } catch (const base::SurroundingsError& error) {
+    if (complaint_ != error.what()) fmt::print(stderr, "drover: warning: {} The run goes on.\n", error.what());
+    complaint_ = error.what();
+    return false;
+  }
+}
+
+void TrainLog::write_events(const train::StepReport& report) {
+  std::vector<std::pair<std::string, double>> values{{"loss", report.loss}, {"grad_norm", report.grad_norm},
+                                                     {"learning_rate", report.learning_rate},
+                                                     {"tokens_per_second", report.tokens_per_second},
+                                                     {"memory_bytes", static_cast<double>(report.memory_bytes)}};
+  if (report.loss_z) values.emplace_back("loss_z", *report.loss_z);
+  for (const auto& [name, value] : report.metrics) values.emplace_back(arguments_.kind + "/" + name, value);
+  events_->add(report.step, values);
+}
+
+void TrainLog::say_how_to_go_on(const train::StepReport& report) const {
+  if (arguments_.checkpoint.empty()) return;
+  fmt::print(stderr, "stopped after step {}: the same command goes on from there\n", report.step);
+}
+
+void TrainLog::finish() const {
+  if (!complaint_.empty()) throw base::SurroundingsError("{} The model is written.", complaint_);
 }
 
 void TrainLog::warn_of_unusual(const train::StepReport& report) const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +11,7 @@
 #include "text/tokenizer.h"
 #include "train/event_file.h"
 #include "train/run_outlook.h"
+#include "train/step_log.h"
 #include "train/step_report.h"
 
 namespace drover::cli {
@@ -24,19 +25,28 @@ class TrainLog {
   /// What was left out of the data, and a few rows with what they teach.
   void show_rows(const text::Tokenizer& tokenizer) const;
 
-  void show(const train::RunOutlook& outlook) const;
+  /// What the run will do. One that goes on takes away what the files hold of the steps that it takes again.
+  void begin(const train::RunOutlook& outlook);
 
-  /// One step: a line each, and the lines of an unusual step's rows.
+  /// One step: a line each, and the lines of an unusual step's rows. A disk that refuses is complained of once, and the run goes on.
   void add(const train::StepReport& report);
+
+  /// For a run that ends after this step because somebody wants it to.
+  void say_how_to_go_on(const train::StepReport& report) const;
+
+  /// Once the result is written: throws SurroundingsError when something of the log could not be.
+  void finish() const;
 
  private:
   void warn_of_unusual(const train::StepReport& report) const;
-  void append_to_log(const std::string& line);
+  bool attempt(const std::function<void()>& write);
+  void write_events(const train::StepReport& report);
 
   const TrainArguments& arguments_;
   const TrainRows& rows_;
-  std::ofstream log_;
+  std::optional<train::StepLog> log_;
   std::optional<train::EventFile> events_;
+  std::string complaint_;  // why something could not be written
 };
 
 }  // namespace drover::cli

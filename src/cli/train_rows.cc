@@ -25,6 +25,7 @@ class RowReader {
  public:
   RowReader(const TrainArguments& arguments, const model::Model& start) : arguments_(arguments), start_(start) {
     if (arguments.kind != "lm") format_ = choose_format(arguments.format, start.chat_template(), start.shared_tokenizer());
+    train::RowOptions{.max_tokens = arguments.max_tokens}.validate();
     options_.max_tokens = std::min(arguments.max_tokens, start.config().max_positions);
   }
 
@@ -96,13 +97,21 @@ class RowReader {
     found_.lines.push_back(line);
   }
 
+  /// The first row decides how the others are written.
+  void check_shape(const std::string& shape) {
+    if (shape_.empty()) shape_ = shape;
+    if (shape != shape_) throw base::UserError("a row of another shape: {} in a file of {}", shape, shape_);
+  }
+
   void add_outcome(std::int64_t line, std::string_view text) {
     const auto example = train::outcome_example(text);
+    check_shape(example.shape);
     add_labelled(line, train::outcome_row(*format_, example.prompt, example.replies, example.labels, options_));
   }
 
   void add_steps(std::int64_t line, std::string_view text) {
     const auto example = train::steps_example(text);
+    check_shape(example.shape);
     add_labelled(line, train::steps_row(*format_, example.dialog, example.labels, {.rows = options_, .after_error = arguments_.after_error}));
   }
 
@@ -112,6 +121,9 @@ class RowReader {
     if (object == nullptr || !object->is_object() || !object->contains("text") || !(*object)["text"].is_string()) {
       throw base::UserError("expected an object with a \"text\"");
     }
+    for (const char* key : {"messages", "conversations", "prompt", "completion", "chosen", "rejected", "responses"}) {
+      if (object->contains(key)) throw base::UserError("a row of another shape: it has \"{}\" beside its \"text\", as dialogs do", key);
+    }
     auto ids = start_.tokenizer().encode((*object)["text"].get<std::string>(), {.parse_special = false, .add_special = true});
     if (const auto eos = start_.tokenizer().eos()) ids.push_back(*eos);
     auto pieces = train::document_rows(ids, options_);
@@ -119,11 +131,24 @@ class RowReader {
     for (auto& piece : pieces) add(line, std::move(piece));
   }
 
+  static void check_different(const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) != names.begin() + static_cast<std::ptrdiff_t>(i)) {
+        throw base::UserError("--labels names \"{}\" twice.", names[i]);
+      }
+    }
+  }
+
   /// The names of the classes are known only after the last line.
   void read_classes() {
     std::vector<std::pair<std::int64_t, train::ClassExample>> examples;
-    read_lines([&](std::int64_t line, std::string_view text) { examples.emplace_back(line, train::class_example(text)); });
+    read_lines([&](std::int64_t line, std::string_view text) {
+      auto example = train::class_example(text);
+      check_shape(example.shape);
+      examples.emplace_back(line, std::move(example));
+    });
     found_.classes = arguments_.labels;
+    check_different(found_.classes);
     if (found_.classes.empty()) {
       std::set<std::string> names;
       for (const auto& [line, example] : examples) names.insert(example.label);
@@ -176,6 +201,7 @@ class RowReader {
   const model::Model& start_;
   std::shared_ptr<const chat::ChatFormat> format_;
   train::RowOptions options_;
+  std::string shape_;  // of rows with labels
   TrainRows found_;
 };
 

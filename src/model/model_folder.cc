@@ -113,6 +113,11 @@ void write_weights_of(const Decoder& decoder, const fs::path& folder) {
 
 }  // namespace
 
+void check_model_place(const fs::path& folder) {
+  if (fs::exists(folder / "adapter_config.json")) return;
+  check_replaceable(folder, "model", "config.json");
+}
+
 void write_folder(const fs::path& target, std::string_view what, std::string_view mark, const std::function<void(const fs::path& folder)>& write) {
   check_replaceable(target, what, mark);
   FolderUnderConstruction made(target);

@@ -27,6 +27,9 @@ struct ModelFolder {
 void write_folder(const std::filesystem::path& target, std::string_view what, std::string_view mark,
                   const std::function<void(const std::filesystem::path& folder)>& write);
 
+/// Throws UserError when no model can be written there: a file, or a folder that holds other things than a model or an adapter.
+void check_model_place(const std::filesystem::path& folder);
+
 /// Writes a model folder; `write_weights` gets the folder that its files belong into. The folder appears whole or not at all, also when
 /// the process is killed; an earlier model at this place is replaced, any other folder that is not empty throws UserError.
 void write_model_folder(const std::filesystem::path& target, const ModelFolder& model,

@@ -1,10 +1,7 @@
 #include <algorithm>
-#include <numeric>
-#include <set>
-#include <tuple>
-#include <utility>
 
 #include "base/error.h"
+#include "model/best_fit.h"
 #include "model/token_tree.h"
 
 namespace drover::model {
@@ -39,26 +36,10 @@ void append(const TokenRow& tree, TokenRow& row, std::int32_t& responses) {
 
 PackedRows pack(std::span<const TokenRow> trees, std::int64_t max_tokens) {
   DROVER_CHECK(max_tokens > 0, "Rows hold at most {} tokens", max_tokens);
-  std::vector<std::int64_t> order(trees.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto size = [&](std::int64_t tree) { return trees[static_cast<std::size_t>(tree)].num_tokens(); };
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return size(a) > size(b); });
-
+  std::vector<std::int64_t> sizes;
+  for (const TokenRow& tree : trees) sizes.push_back(tree.num_tokens());
   PackedRows packed;
-  std::set<std::pair<std::int64_t, std::size_t>> free_space;  // (tokens left, row)
-  for (const std::int64_t tree : order) {
-    const auto fit = free_space.lower_bound({size(tree), 0});
-    std::size_t row = packed.origin.size();
-    std::int64_t left = max_tokens;
-    if (fit != free_space.end()) {
-      std::tie(left, row) = *fit;
-      free_space.erase(fit);
-    } else {
-      packed.origin.emplace_back();
-    }
-    packed.origin[row].push_back(tree);
-    if (left > size(tree)) free_space.insert({left - size(tree), row});
-  }
+  packed.origin = best_fit(sizes, max_tokens);
   for (const std::vector<std::int64_t>& members : packed.origin) {
     TokenRow& row = packed.rows.emplace_back();
     std::int32_t responses = 0;

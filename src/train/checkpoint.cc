@@ -11,6 +11,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "base/shown_name.h"
 #include "weights/safetensors.h"
 #include "weights/safetensors_writer.h"
@@ -76,9 +77,13 @@ class StateHasher {
   std::vector<std::pair<std::string, base::ContentHash>> parts_;
 };
 
+/// Holds one tensor of the file in memory at a time: a state is as large as what the run itself holds.
 std::string content_of(const weights::SafetensorsFile& file) {
   StateHasher hasher;
-  for (const auto& view : file.tensors()) hasher.add(view.name, view.bytes);
+  for (const auto& view : file.tensors()) {
+    hasher.add(view.name, view.bytes);
+    base::release_pages(view.bytes);
+  }
   return hasher.hex();
 }
 
@@ -148,7 +153,7 @@ void make_folder(const std::filesystem::path& folder) {
 Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key, std::int64_t keep)
     : folder_(folder), key_(std::move(key)), keep_(keep) {
   make_folder(folder);
-  lock_.emplace(folder);
+  lock_.emplace(folder / "lock", folder);
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
     std::error_code ignored;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "train/folder_lock.h"
+#include "train/file_lock.h"
 #include "train/learner.h"
 
 namespace drover::train {
@@ -43,7 +43,7 @@ class Checkpoint {
   std::filesystem::path folder_;
   std::string key_;
   std::int64_t keep_;
-  std::optional<FolderLock> lock_;
+  std::optional<FileLock> lock_;
 };
 
 }  // namespace drover::train

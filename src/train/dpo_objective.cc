@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -6,6 +7,7 @@
 #include "base/error.h"
 #include "train/losses.h"
 #include "train/objective.h"
+#include "train/packing_choice.h"
 #include "train/reference_cache.h"
 
 namespace drover::train {
@@ -119,7 +121,7 @@ class DpoObjective final : public Objective {
       const auto some = std::span(pairs).subspan(begin, std::min(kAtOnce, pairs.size() - begin));
       std::vector<model::TokenRow> trees;
       for (const auto index : some) trees.push_back(tree(index));
-      const auto packed = model::pack(trees, options_.train.packed_tokens);
+      const auto packed = model::pack(trees, packed_tokens_for(trees));
       std::size_t done = begin;
       for (std::size_t r = 0; r < packed.rows.size(); ++r) {
         std::vector<std::int64_t> members;
@@ -142,6 +144,17 @@ class DpoObjective final : public Objective {
       }
       if (cache != nullptr) cache->save();
     }
+  }
+
+  std::int64_t packed_tokens_for(std::span<const model::TokenRow> trees) const {
+    if (options_.train.packed_tokens > 0) return options_.train.packed_tokens;
+    std::vector<std::int64_t> sizes;
+    std::vector<std::vector<std::int64_t>> steps(1);  // one that takes all
+    for (const auto& tree : trees) {
+      steps[0].push_back(std::ssize(sizes));
+      sizes.push_back(tree.num_tokens());
+    }
+    return chosen_packed_tokens(sizes, steps);
   }
 
   static void check(const DpoRow& made, std::size_t number) {

@@ -64,7 +64,7 @@ std::uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-// Event: 1 wall_time, 2 step, 3 file_version, 5 summary; Summary: 1 value; Value: 1 tag, 2 simple_value (tensorboard's event.proto
+// Event: 1 wall_time, 2 step, 3 file_version, 5 summary, 7 session_log; SessionLog: 1 status; Summary: 1 value; Value: 1 tag, 2 simple_value (tensorboard's event.proto
 // and summary.proto).
 EventFile::EventFile(const std::filesystem::path& folder) {
   std::error_code fault;
@@ -82,6 +82,11 @@ void EventFile::add(std::int64_t step, std::span<const std::pair<std::string, do
   std::string summary;
   for (const auto& [name, value] : values) summary += bytes_field(1, bytes_field(1, name) + float_field(2, static_cast<float>(value)));
   write_record(double_field(1, seconds_now()) + varint_field(2, static_cast<std::uint64_t>(step)) + bytes_field(5, summary));
+}
+
+void EventFile::begin_at(std::int64_t step) {
+  constexpr std::uint64_t kStart = 1;  // SessionLog.START
+  write_record(double_field(1, seconds_now()) + varint_field(2, static_cast<std::uint64_t>(step)) + bytes_field(7, varint_field(1, kStart)));
 }
 
 void EventFile::write_record(std::string_view data) {

@@ -23,6 +23,9 @@ class EventFile {
   /// Writes values of one step and flushes. Throws SurroundingsError when the disk refuses.
   void add(std::int64_t step, std::span<const std::pair<std::string, double>> values);
 
+  /// Says that a run goes on with this step: TensorBoard forgets what other files of the folder say of it and of later ones.
+  void begin_at(std::int64_t step);
+
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -36,5 +36,16 @@ TEST(EventFile, HoldsFramedEventsWithTagsAndValues) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(EventFile, SaysFromWhichStepARunGoesOn) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "drover_event_file_again";
+  std::filesystem::remove_all(folder);
+  EventFile file(folder);
+  file.begin_at(301);
+  const auto bytes = base::read_file(file.path());
+  // Behind the first record's 40 bytes: time, step 301 as a varint, session_log { status: START }.
+  EXPECT_EQ(bytes.substr(16 + 24 + 12 + 9, 7), "\x10\xad\x02\x3a\x02\x08\x01");
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace drover::train

@@ -32,6 +32,13 @@ const Json& at(const Json& object, std::string_view key, std::string_view where)
   return *found;
 }
 
+/// How the dialog of a row is written.
+std::string dialog_shape(const Json& row) {
+  if (row.contains("messages")) return std::string(chat::describe(chat::RowShape::kMessages));
+  if (row.contains("conversations")) return std::string(chat::describe(chat::RowShape::kShareGpt));
+  return std::string(chat::describe(row.contains("completion") ? chat::RowShape::kPromptCompletion : chat::RowShape::kPrompt));
+}
+
 /// Takes a key out of the row; what is left must be a dialog.
 Json take(Json& row, std::string_view key) {
   if (!row.contains(key)) {
@@ -66,6 +73,8 @@ bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") 
 /// A reply put together from steps, each on lines of its own.
 class SteppedReply {
  public:
+  explicit SteppedReply(std::string shape) : shape_(std::move(shape)) {}
+
   void add(std::string_view step, std::optional<float> label) {
     if (is_blank(step)) throw UserError("step {} is empty", num_steps_ + 1);
     ++num_steps_;
@@ -83,10 +92,11 @@ class SteppedReply {
 
   StepsExample take(chat::Dialog prompt) {
     prompt.messages.push_back({.sender = chat::Sender::kAssistant, .content = std::move(text_)});
-    return {std::move(prompt), std::move(labels_)};
+    return {std::move(prompt), std::move(labels_), std::move(shape_)};
   }
 
  private:
+  std::string shape_;
   std::size_t num_steps_ = 0;
   std::string text_;
   std::vector<std::optional<float>> labels_;
@@ -102,7 +112,7 @@ StepsExample trl_steps(Json row) {
   list_of(labels, "labels");
   list_of(steps, "completions");
   if (labels.size() != steps.size()) throw UserError("there are {} completions and {} labels", steps.size(), labels.size());
-  SteppedReply reply;
+  SteppedReply reply("TRL prompts and lists of steps");
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (!steps[i].is_string()) throw UserError("completion {} is no text", i + 1);
     reply.add(steps[i].get_ref<const std::string&>(), step_label_of(labels[i]));
@@ -140,7 +150,7 @@ StepsExample prm800k_steps(const Json& row) {
   if (reason != label.end() && (*reason == "give_up" || *reason == "bad_problem")) {
     throw UserError("the annotator did not judge the solution ({})", reason->get<std::string>());
   }
-  SteppedReply reply;
+  SteppedReply reply("PRM800K");
   for (const auto& step : list_of(at(label, "steps", "\"label\""), "steps")) {
     const auto& completions = at(step, "completions", "a step");
     static const Json kNone = Json::array();
@@ -166,6 +176,7 @@ OutcomeExample many_replies(Json row) {
   list_of(responses, "responses");
   if (labels.size() != responses.size()) throw UserError("there are {} responses and {} labels", responses.size(), labels.size());
   OutcomeExample example;
+  example.shape = "prompts and labelled responses";
   example.prompt = chat::parse_dialog_row(text_of(row));
   const auto prompt_size = static_cast<std::ptrdiff_t>(example.prompt.messages.size());
   for (std::size_t i = 0; i < responses.size(); ++i) {
@@ -187,6 +198,7 @@ OutcomeExample outcome_example(std::string_view line) {
   if (const auto reason = chat::nothing_to_learn(dialog)) throw UserError("there is nothing to judge: {}", *reason);
   const auto begin = static_cast<std::ptrdiff_t>(chat::final_assistant_turn(dialog).begin);
   OutcomeExample example;
+  example.shape = dialog_shape(row);
   example.replies.emplace_back(dialog.messages.begin() + begin, dialog.messages.end());
   example.labels.push_back(probability_of(label));
   dialog.messages.resize(static_cast<std::size_t>(begin));
@@ -200,6 +212,7 @@ StepsExample steps_example(std::string_view line) {
   if (row.contains("question")) return prm800k_steps(row);
   const auto labels = take(row, "labels");
   StepsExample example;
+  example.shape = dialog_shape(row);
   for (const auto& label : list_of(labels, "labels")) example.labels.push_back(step_label_of(label));
   example.dialog = chat::parse_dialog_row(text_of(row));
   return example;
@@ -215,7 +228,7 @@ ClassExample class_example(std::string_view line) {
     name = text_of(label);
   }
   if (name.empty() || name.size() > 200) throw UserError("the label {} is neither a name nor a whole number", text_of(label).substr(0, 40));
-  return {chat::parse_dialog_row(text_of(row)), std::move(name)};
+  return {chat::parse_dialog_row(text_of(row)), std::move(name), dialog_shape(row) + (label.is_string() ? ", named classes" : ", numbered classes")};
 }
 
 }  // namespace drover::train

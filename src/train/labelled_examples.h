@@ -10,13 +10,15 @@
 namespace drover::train {
 
 // Rows of files with labels, as JSON lines. A dialog stands there in any of the shapes of chat/dialog_file.h (with its tools and
-// dates), the label in a key beside it. Everything here throws UserError with the reason alone.
+// dates), the label in a key beside it. Everything here throws UserError with the reason alone. `shape` says for people how the row was
+// written ("OpenAI messages", "PRM800K"): the rows of a file should agree.
 
 /// Replies to one prompt, each with the probability that it is right.
 struct OutcomeExample {
   chat::Dialog prompt{};
   std::vector<std::vector<chat::Message>> replies{};
   std::vector<float> labels{};
+  std::string shape{};
 };
 
 /// Reads {DIALOG, "label": true | false | 0 ... 1}, whose final assistant turn is judged, or
@@ -27,6 +29,7 @@ OutcomeExample outcome_example(std::string_view line);
 struct StepsExample {
   chat::Dialog dialog{};
   std::vector<std::optional<float>> labels{};
+  std::string shape{};
 };
 
 /// Reads {DIALOG, "labels": [true | false | 0 ... 1 | null, ...]} with a label for each line of the reply that is not blank;
@@ -39,6 +42,7 @@ StepsExample steps_example(std::string_view line);
 struct ClassExample {
   chat::Dialog dialog{};
   std::string label{};
+  std::string shape{};  ///< says of the label too whether it is a name or a number
 };
 
 /// Reads {DIALOG, "label": text | whole number}.

@@ -152,5 +152,15 @@ TEST_F(LabelledRows, AClassStandsAtTheEndOfTheReply) {
   EXPECT_THAT(reason_of([&] { class_row(*format_, dialog_of("2+2?", "4"), 2, {.max_tokens = 5}); }), HasSubstr("max_tokens = 5"));
 }
 
+TEST(LabelledExamples, SayHowTheirRowWasWritten) {
+  const std::string messages = R"("messages": [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])";
+  EXPECT_EQ(outcome_example("{" + messages + R"(, "label": true})").shape, "OpenAI messages");
+  EXPECT_NE(outcome_example(R"({"prompt": "2+2?", "completion": "4", "label": true})").shape,
+            outcome_example(R"({"prompt": "2+2?", "responses": ["4"], "labels": [true]})").shape);
+  EXPECT_NE(steps_example(R"({"prompt": "2+2?", "completion": "4", "labels": [true]})").shape,
+            steps_example(R"({"prompt": "2+2?", "completions": ["4"], "labels": [true]})").shape);
+  EXPECT_NE(class_example("{" + messages + R"(, "label": "math"})").shape, class_example("{" + messages + R"(, "label": 1})").shape);
+}
+
 }  // namespace
 }  // namespace drover::train

@@ -17,6 +17,9 @@ class LossMonitor {
   /// Takes a step into account.
   void add(double loss, double grad_norm);
 
+  /// The loss of the step that was added last.
+  std::optional<double> last() const { return losses_.empty() ? std::nullopt : std::optional(losses_.back()); }
+
   /// Why the run should stop, as the end of a sentence, or nothing. It explodes: the mean of the last 16 losses is both four times the
   /// lowest mean of 16 and 2 above it. It does not move: 20 losses are equal to the last bit, or 10 gradients are zero, and the loss is
   /// not zero.

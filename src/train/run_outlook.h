@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace drover::train {
 
@@ -15,7 +16,10 @@ struct RunOutlook {
   std::int64_t parameters_learned = 0;  ///< numbers that learn: all of these, or an adapter's
   std::int64_t steps = 0;            ///< of the whole run
   std::int64_t steps_done = 0;       ///< before it was continued
+  std::optional<double> loss_before = {};  ///< of the last of them
   std::int64_t step_tokens = 0;      ///< of all steps together
+  std::int64_t packed_tokens = 0;    ///< what rows are packed to
+  double packed_fill = 1.0;          ///< the fewest passes that could hold the rows of the steps, as a share of those they take
   std::int64_t largest_row = 0;      ///< tokens of the largest packed row, of the first 50 steps
   std::int64_t predicted_peak_bytes = 0;  ///< the most memory that the process will hold
   double predicted_seconds = 0.0;         ///< for the steps that are left, from the time of one packed row

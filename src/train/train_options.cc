@@ -60,7 +60,7 @@ void TrainOptions::validate() const {
   }
   check_count("tokens_per_step", tokens_per_step, 0, kMaxTokensPerStep);
   if (tokens_per_step == 0) check_count("rows_per_step", rows_per_step, 1, kMaxRowsPerStep);
-  check_count("packed_tokens", packed_tokens, 1);
+  check_count("packed_tokens", packed_tokens, 0);
   if (!checkpoint_folder.empty()) {
     check_count("checkpoint_every", checkpoint_every, 1);
     check_count("keep_checkpoints", keep_checkpoints, 1);

@@ -38,7 +38,7 @@ struct TrainOptions {
   double epochs = 1.0;                 ///< passes over the rows, at most 1e6; counts only when steps = 0
   std::int64_t rows_per_step = 8;      ///< 1 to 1e6; counts only when tokens_per_step = 0
   std::int64_t tokens_per_step = 0;    ///< 1 to 1e8: a step takes rows until they hold this many tokens; 0: rows_per_step
-  std::int64_t packed_tokens = 1024;   ///< rows are packed to this size for one forward and backward; only memory and speed depend on it
+  std::int64_t packed_tokens = 1024;   ///< rows are packed to this size for one pass; 0: chosen (packing_choice.h); only memory and speed depend on it
   bool recompute_layers = false;       ///< keeps each layer's input only and computes the layer again: less memory, a third more time
   std::uint64_t seed = 0;              ///< order of the rows, and what a new adapter is drawn from
 
@@ -50,7 +50,7 @@ struct TrainOptions {
   /// it the run returns none, and merged weights never exist.
   std::function<void(const model::Adapter&)> on_adapter = {};
 
-  std::filesystem::path checkpoint_folder = {};  ///< empty: none. A run that finds its own checkpoint there goes on from it
+  std::filesystem::path checkpoint_folder = {};  ///< empty: none. A run that finds its own checkpoint there goes on from it; one whose OnStep throws saves its state first
   std::int64_t checkpoint_every = 100;      ///< steps; the last step is always saved
   std::int64_t keep_checkpoints = 1;        ///< how many of the newest stay
 

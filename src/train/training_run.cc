@@ -10,6 +10,7 @@
 #include <iterator>
 #include <numeric>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,9 @@
 #include "train/checkpoint.h"
 #include "train/loss_monitor.h"
 #include "train/make_learner.h"
+#include "train/packing_choice.h"
 #include "train/process_memory.h"
+#include "train/run_key.h"
 #include "train/schedule.h"
 #include "train/step_plan.h"
 
@@ -53,29 +56,10 @@ void check_rows(const Objective& objective, const model::DecoderConfig& config) 
   }
 }
 
-void add_tree(const model::TokenRow& row, base::FieldHasher& key) {
-  key.add(base::content_hash(std::as_bytes(std::span(row.tokens))));
-  for (const auto& segment : row.segments) key.add(segment.parent).add(segment.begin).add(segment.end);
-  for (const auto& entry : row.learned) {
-    key.add(entry.position).add(text::to_int(entry.target)).add(fmt::format("{}", entry.weight)).add(entry.response);
-  }
-}
-
-/// Names everything that the numbers of a run depend on.
-std::string key_of(const std::string& start_hash, const Objective& objective, const TrainOptions& options) {
-  base::FieldHasher key;
-  key.add(start_hash);
-  objective.add_to_key(key);
-  const auto& adamw = options.adamw;
-  key.add(fmt::format("{} {} {} {} {}", options.learning_rate, name_of(options.schedule.shape), options.schedule.warmup_steps,
-                      options.schedule.final_share, options.clip_norm));
-  key.add(fmt::format("{} {} {} {}", adamw.beta1, adamw.beta2, adamw.epsilon, adamw.weight_decay));
-  key.add(fmt::format("{} {} {} {} {} {}", options.steps, options.epochs, options.rows_per_step, options.tokens_per_step,
-                      options.packed_tokens, options.seed));
-  key.add(options.compute_type == model::ComputeType::kFloat32 ? "f32" : "bf16");
-  if (const auto& lora = options.lora; lora.is_on()) key.add(fmt::format("lora {} {} {}", lora.rank, lora.effective_alpha(), fmt::join(lora.targets, " ")));
-  for (std::int64_t index = 0; index < objective.num_trees(); ++index) add_tree(objective.tree(index), key);
-  return key.finish().hex();
+std::vector<std::int64_t> sizes_of(const Objective& objective) {
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
+  return sizes;
 }
 
 /// How many tokens the tree would have if each of its paths stood alone.
@@ -122,28 +106,33 @@ class TrainingRun {
       : what_(what), objective_(objective), options_(options), start_bytes_(passing_bytes(start)),
         memory_before_(std::max<std::int64_t>(process_memory().now - start_bytes_, 0)), learner_(make_learner(*start, options)) {
     start.reset();
-    std::vector<std::int64_t> sizes;
-    for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
+    const auto sizes = sizes_of(objective);
     plan_ = plan_steps(sizes, options);
+    packed_tokens_ = options.packed_tokens > 0 ? options.packed_tokens : chosen_packed_tokens(sizes, plan_);
+    packed_fill_ = packed_fill(sizes, plan_, packed_tokens_);
   }
 
   std::shared_ptr<const model::Decoder> finish(const std::optional<Checkpoint>& checkpoint, const OnStep& on_step) {
     const auto notes = checkpoint ? checkpoint->restore(*learner_) : std::nullopt;
     const auto total = static_cast<std::int64_t>(plan_.size());
+    if (notes) monitor_.restore(notes->losses);
     if (options_.on_start) options_.on_start(outlook());
     if (notes) {
       objective_.restore(notes->objective);
-      monitor_.restore(notes->losses);
     } else {
       objective_.prepare(*learner_);
     }
     while (learner_->num_steps() < total) {
       const auto report = step(learner_->num_steps());
       const auto done = learner_->num_steps();
-      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) {
-        checkpoint->save(*learner_, {.objective = objective_.state(), .losses = monitor_.state()});
+      // Told before it is saved, so that whoever writes steps down has those of every checkpoint.
+      try {
+        if (on_step) on_step(report);
+      } catch (...) {
+        if (checkpoint) save_at_the_end(*checkpoint);
+        throw;
       }
-      if (on_step) on_step(report);
+      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) save(*checkpoint);
       if (done < total && options_.stop_when_lost) stop_when_lost(report);
     }
     if (options_.on_adapter && options_.lora.is_on()) {
@@ -154,6 +143,18 @@ class TrainingRun {
   }
 
  private:
+  void save(const Checkpoint& checkpoint) const {
+    checkpoint.save(*learner_, {.objective = objective_.state(), .losses = monitor_.state()});
+  }
+
+  /// Of a run that its listener ends: what it says is the reason then, and not that its state could not be saved either.
+  void save_at_the_end(const Checkpoint& checkpoint) const {
+    try {
+      save(checkpoint);
+    } catch (const base::Error&) {
+    }
+  }
+
   /// The packed rows of a step, and which of the run's rows each holds.
   struct PackedStep {
     std::vector<model::TokenRow> rows;
@@ -169,7 +170,7 @@ class TrainingRun {
       trees.push_back(objective_.tree(row));
       step.tokens += trees.back().num_tokens();
     }
-    auto packed = model::pack(trees, options_.packed_tokens);
+    auto packed = model::pack(trees, packed_tokens_);
     for (const auto& origin : packed.origin) {
       auto& members = step.members.emplace_back();
       for (const auto place : origin) members.push_back(indices[static_cast<std::size_t>(place)]);
@@ -183,6 +184,9 @@ class TrainingRun {
     RunOutlook outlook{.rows = objective_.num_trees(), .steps = total, .steps_done = learner_->num_steps()};
     outlook.parameters = numbers_of(model::parameter_shapes(learner_->config()));
     outlook.parameters_learned = numbers_of(learner_->learned_shapes());
+    outlook.loss_before = monitor_.last();
+    outlook.packed_tokens = packed_tokens_;
+    outlook.packed_fill = packed_fill_;
     for (std::int64_t index = 0; index < outlook.rows; ++index) {
       const auto& tree = objective_.tree(index);
       outlook.tokens += tree.num_tokens();
@@ -209,12 +213,23 @@ class TrainingRun {
       }
     }
     outlook.largest_row = largest->num_tokens();
-    // While weights are copied the start model is still there; with adapters that may be more than any step takes.
-    const auto largest_step = learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
-    const auto copying = options_.lora.is_on() ? start_bytes_ + learner_->predicted_peak_bytes(0, 0) : 0;
-    outlook.predicted_peak_bytes = memory_before_ + std::max(largest_step, copying);
     outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds_per_token(*largest);
+    const auto steps_take = memory_before_ + learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
+    // With few rows the most was held while the start model and its copy stood side by side.
+    outlook.predicted_peak_bytes = std::max(steps_take + largest_copy(), process_memory().peak);
     return outlook;
+  }
+
+  /// A checkpoint is written parameter by parameter, from a copy of each.
+  std::int64_t largest_copy() const {
+    std::int64_t largest = 0;
+    if (options_.checkpoint_folder.empty()) return largest;
+    for (const auto& [name, shape] : model::parameter_shapes(learner_->config())) {
+      std::int64_t bytes = sizeof(float);
+      for (const auto length : shape) bytes *= length;
+      largest = std::max(largest, bytes);
+    }
+    return largest;
   }
 
   /// From one pass over the row; the gradients are thrown away.
@@ -293,6 +308,8 @@ class TrainingRun {
   std::int64_t memory_before_;  // what the process holds beside it
   std::unique_ptr<Learner> learner_;
   std::vector<std::vector<std::int64_t>> plan_;
+  std::int64_t packed_tokens_ = 0;
+  double packed_fill_ = 1.0;
   LossMonitor monitor_;
 };
 
@@ -304,7 +321,7 @@ std::shared_ptr<const model::Decoder> run_training(const std::string& what, std:
   check_finite(*start);
   std::optional<Checkpoint> checkpoint;
   if (!options.checkpoint_folder.empty()) {
-    checkpoint.emplace(options.checkpoint_folder, key_of(start_hash, objective, options), options.keep_checkpoints);
+    checkpoint.emplace(options.checkpoint_folder, run_key(start_hash, learner_kind(*start), objective, options), options.keep_checkpoints);
   }
   return TrainingRun(what, std::move(start), objective, options).finish(checkpoint, on_step);
 }

@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/progress.h"
+#include "model/log_probs.h"
+#include "train/tiny_training_test.h"
+
+namespace drover::train {
+namespace {
+
+using DpoTraining = TinyTraining;
+
+TEST_F(DpoTraining, DpoStartsAtLogTwo) {
+  const auto report = first_of([&](const OnStep& on_step) {
+    train_dpo(start_, dpo_rows_, {.train = one_step(), .nll_weight = 0.0}, on_step);
+  });
+  EXPECT_NEAR(report.loss, std::log(2.0), 1e-6);
+  EXPECT_NEAR(report.metrics.at("margin"), 0.0, 1e-5);
+}
+
+TEST_F(DpoTraining, DpoAddsTheLikelihoodOfChosenResponsesByTokenOrBySequence) {
+  double by_sequence = 0.0, sum = 0.0, count = 0.0;
+  for (const auto& made : dpo_rows_) {
+    const auto log_probs = model::log_probs(*start_, made.row);
+    double own = 0.0, tokens = 0.0;
+    for (std::size_t i = 0; i < log_probs.size(); ++i) {
+      own -= log_probs[i] * made.likelihood[i];
+      tokens += made.likelihood[i];
+    }
+    by_sequence += own / tokens / static_cast<double>(dpo_rows_.size());
+    sum += own;
+    count += tokens;
+  }
+  const auto loss = [&](NllAverage average) {
+    DpoOptions options{.train = one_step(), .nll_weight = 0.2, .nll_average = average};
+    return first_of([&](const OnStep& on_step) { train_dpo(start_, dpo_rows_, options, on_step); }).loss;
+  };
+  EXPECT_NEAR(loss(NllAverage::kPerSequence), std::log(2.0) + 0.2 * by_sequence, 1e-5);
+  EXPECT_NEAR(loss(NllAverage::kPerToken), std::log(2.0) + 0.2 * sum / count, 1e-5);
+}
+
+TEST_F(DpoTraining, DpoRaisesTheMarginAndTheAccuracy) {
+  StepReport last;
+  DpoOptions options{.train = {.learning_rate = 3e-3, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 30, .rows_per_step = 5}};
+  train_dpo(start_, dpo_rows_, options, [&last](const StepReport& report) { last = report; });
+  EXPECT_GT(last.metrics.at("margin"), 0.5);
+  EXPECT_EQ(last.metrics.at("accuracy"), 1.0);
+}
+
+TEST_F(DpoTraining, ReferenceLogProbabilitiesAreAskedForOnceAndKept) {
+  DpoOptions options{.train = one_step()};
+  std::int64_t asked = 0;
+  options.train.on_progress = [&asked](const base::Progress& progress) { asked = progress.total; };
+  options.reference_cache = folder_;
+  const auto first = train_dpo(start_, dpo_rows_, options);
+  EXPECT_EQ(asked, 5);
+  asked = 0;
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
+  EXPECT_EQ(asked, 0) << "everything was known";
+  // Another reference has other numbers.
+  train_dpo(first, dpo_rows_, options);
+  EXPECT_EQ(asked, 5);
+  // New pairs are asked about, known ones not.
+  auto rows = dpo_rows_;
+  rows.push_back(rows.front());
+  rows.back().row.tokens[0] = text::TokenId{65};
+  train_dpo(start_, rows, options);
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(DpoTraining, ADamagedReferenceCacheIsMadeAnew) {
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  const auto first = train_dpo(start_, dpo_rows_, options);
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    auto bytes = base::read_file(entry.path());
+    bytes[50] ^= 1;
+    base::write_file_atomically(entry.path(), bytes);
+  }
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
+}
+
+TEST_F(DpoTraining, DpoWithoutALikelihoodTermPushesTheChosenResponseDownAndWithOneItDoesNot) {
+  // Pairs of small edit distance: what both share behind the difference is pushed down with the rejected one (Pal et al. 2024).
+  const auto format = chat::make_chat_format("chatml", start_->shared_tokenizer());
+  std::vector<DpoRow> rows;
+  for (const char* ending : {" apples and pears", " roads to Rome", " more days of rain", " words for snow"}) {
+    chat::PreferenceRow preference;
+    preference.prompt.messages.push_back({.sender = chat::Sender::kUser, .content = "how many?"});
+    for (const char* number : {"7", "8"}) {
+      preference.responses.push_back({{.sender = chat::Sender::kAssistant, .content = std::string(number) + ending}});
+    }
+    preference.levels.assign(1, chat::PreferenceLevel::kBetter);
+    rows.push_back(dpo_row(*format, preference));
+  }
+  const auto chosen_change = [&](double nll_weight) {
+    std::vector<double> chosen;
+    DpoOptions options{.train = {.learning_rate = 1e-3, .schedule = {.shape = Schedule::Shape::kConstant}, .steps = 40, .rows_per_step = 4},
+                       .beta = 0.1, .nll_weight = nll_weight};
+    train_dpo(tuned_on(rows), rows, options, [&chosen](const StepReport& report) { chosen.push_back(report.metrics.at("chosen_log_prob")); });
+    return chosen.back() - chosen.front();
+  };
+  EXPECT_LT(chosen_change(0.0), 0.0);
+  EXPECT_GE(chosen_change(0.2), 0.0);
+}
+
+}  // namespace
+}  // namespace drover::train

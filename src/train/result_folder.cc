@@ -1,0 +1,44 @@
+#include "train/result_folder.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/model_folder.h"
+
+namespace drover::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Without links, "." and ".." and a slash at the end; what does not exist yet is taken as it is written.
+fs::path place_of(const fs::path& path) {
+  std::error_code ignored;
+  auto place = fs::weakly_canonical(fs::absolute(path), ignored);
+  if (place.empty()) place = fs::absolute(path).lexically_normal();
+  return place.has_filename() ? place : place.parent_path();
+}
+
+bool lies_in(const fs::path& inner, const fs::path& outer) {
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+}  // namespace
+
+ResultFolder::ResultFolder(const fs::path& target, const fs::path& start, const fs::path& checkpoints) {
+  model::check_model_place(target);
+  const auto place = place_of(target);
+  if (lies_in(place_of(start), place)) {
+    throw base::UserError("'{}' is where the start model stands: the result would replace it. Give another folder.", target.string());
+  }
+  if (!checkpoints.empty() && (lies_in(place_of(checkpoints), place) || lies_in(place, place_of(checkpoints)))) {
+    throw base::UserError("Checkpoints in '{}' and the result in '{}' get into each other's way. Give two folders that lie apart.", checkpoints.string(),
+                          target.string());
+  }
+  std::error_code fault;
+  const auto parent = place.parent_path();
+  fs::create_directories(parent, fault);
+  if (fault) throw base::SurroundingsError("The folder {} cannot be made for the result: {}.", parent.string(), fault.message());
+  lock_.emplace(parent / ("." + place.filename().string() + ".lock"), target, FileLock::Afterwards::kGoes);
+}
+
+}  // namespace drover::train

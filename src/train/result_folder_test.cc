@@ -1,0 +1,69 @@
+#include "train/result_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+
+namespace drover::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class ResultFolderTest : public testing::Test {
+ protected:
+  ResultFolderTest() {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_ / "start");
+    std::ofstream(folder_ / "start/config.json") << "{}";
+  }
+  ~ResultFolderTest() override { fs::remove_all(folder_); }
+
+  std::string refusal(const fs::path& target, const fs::path& checkpoints = {}) const {
+    try {
+      const ResultFolder result(target, folder_ / "start", checkpoints);
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+    return "taken";
+  }
+
+  fs::path folder_ = fs::path(testing::TempDir()) / "drover_result_folder";
+};
+
+TEST_F(ResultFolderTest, HoldsItsPlaceAndLeavesNothingBehind) {
+  {
+    const ResultFolder result(folder_ / "runs/out", folder_ / "start", {});
+    EXPECT_THAT(refusal(folder_ / "runs/out/"), HasSubstr("Another run is using"));
+    EXPECT_EQ(refusal(folder_ / "runs/other"), "taken");
+  }
+  EXPECT_EQ(refusal(folder_ / "runs/out"), "taken");
+  EXPECT_TRUE(fs::is_empty(folder_ / "runs"));
+}
+
+TEST_F(ResultFolderTest, RefusesWhatCouldNotBeWrittenAtTheEnd) {
+  std::ofstream(folder_ / "file") << "x";
+  EXPECT_THAT(refusal(folder_ / "file"), HasSubstr("is a file"));
+  EXPECT_THAT(refusal(folder_), HasSubstr("holds other files than a model"));
+  EXPECT_THAT(refusal(folder_ / "file/out"), HasSubstr("cannot be made for the result"));
+}
+
+TEST_F(ResultFolderTest, RefusesTheStartModelByWhateverName) {
+  EXPECT_THAT(refusal(folder_ / "start"), HasSubstr("is where the start model stands"));
+  EXPECT_THAT(refusal(folder_ / "other/../start/"), HasSubstr("is where the start model stands"));
+  fs::create_directory_symlink(folder_ / "start", folder_ / "link");
+  EXPECT_THAT(refusal(folder_ / "link"), HasSubstr("is where the start model stands"));
+}
+
+TEST_F(ResultFolderTest, RefusesCheckpointsThatItWouldReplace) {
+  EXPECT_THAT(refusal(folder_ / "out", folder_ / "out/saved"), HasSubstr("get into each other's way"));
+  EXPECT_THAT(refusal(folder_ / "out", folder_ / "out"), HasSubstr("get into each other's way"));
+  EXPECT_THAT(refusal(folder_ / "saved/out", folder_ / "saved"), HasSubstr("get into each other's way"));
+  EXPECT_EQ(refusal(folder_ / "out", folder_ / "out2"), "taken");
+}
+
+}  // namespace
+}  // namespace drover::train
