@@ -1,6 +1,7 @@
 #include "openai/remote_generator.h"
 
 #include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -2,6 +2,7 @@
 
 // What tests of the server share: a server over the scripted model, a client, and bodies of requests.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>

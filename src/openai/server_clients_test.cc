@@ -1,4 +1,5 @@
 // Clients that vanish, crowd, or never read.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // What the server records of the tokens that it drew.
 #include <gmock/gmock.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/fake_paged_model_test.h"
+#include "openai/counting_encoder_test.h"
 #include "openai/running_server_test.h"
 
 namespace drover::openai {
