@@ -94,7 +94,7 @@ TEST(PreferenceRow, RefusesWithPlaceAndReason) {
   EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "level": "beter"})"),
             "level: unknown level \"beter\" (did you mean \"better\"?); known: none, marginally_better, slightly_better, better, "
             "significantly_better");
-  EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 4})"), "unknown key \"score_chosen\"");
+  EXPECT_EQ(refusal(R"({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 4})"), "the key \"score_rejected\" is missing");
   EXPECT_EQ(refusal(R"({"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "x"}], "chosen": "a", "rejected": "b"})"),
             "prompt: it ends with an assistant's finished turn, so nothing is left to answer");
 }

@@ -50,8 +50,9 @@ TEST_F(Train, DpoKeepsTheReferenceInTheUsersCache) {
 }
 
 TEST_F(Train, HeadsAreTrainedFromLabels) {
-  folder_.write("outcomes.jsonl", dialog("2+2?", "4", {{"label", true}}) + dialog("2+2?", "5", {{"label", 0.25}}) +
-                                      R"({"prompt": "3+3?", "responses": ["6", "7"], "labels": [true, false]})" + "\n");
+  folder_.write("outcomes.jsonl", dialog("2+2?", "4", {{"label", true}}) + dialog("2+2?", "5", {{"label", 0.25}}));
+  folder_.write("samples.jsonl", R"({"prompt": "3+3?", "responses": ["6", "7"], "labels": [true, false]})" "\n");
+  EXPECT_EQ(train("outcome start samples.jsonl -o samples_model --steps 1").status, 0);
   folder_.write("steps.jsonl", dialog("2+2?", "Add.\nIt is 4.", {{"labels", {true, false}}}));
   folder_.write("classes.jsonl", dialog("2+2?", "4", {{"label", "math"}}) + dialog("Sort?", "Yes.", {{"label", "code"}}));
   for (const std::string kind : {"outcome", "steps", "classify"}) {
