@@ -157,7 +157,7 @@ def planted():
     leak = next(row["question"] for row in rows(SUITES / "gsm8k" / "train.jsonl") if is_held_out(row["question"]))
     write_rows("planted.jsonl", [
         {"messages": [user("What is the capital city of Australia?"), assistant("The capital city of Australia is Canberra.")]},
-        {"messages": [user("What is the capital city of Australia ?"), assistant("The capital city of Australia is Canberra!")]},
+        {"messages": [user("What is the capital city of Australia ?"), assistant("The capital city of Australia is Canberra.")]},
         {"messages": [user(leak), assistant("I do not know.")]}])
 
 
