@@ -74,7 +74,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   check_options_of_kind(arguments);
   arguments.train.lora.validate();  // before anything is loaded
   const auto start_path = model::model_path(arguments.model);
-  const train::ResultFolder result(arguments.out, start_path, arguments.checkpoint);
+  const train::ResultFolder result(arguments.out, start_path, arguments.checkpoint, arguments.train.lora.is_on());
   model::use_threads(arguments.threads);
   // In float32, because that is what master weights are, but for adapters, which leave the weights as they compute; the run lets go of it
   // once it has copied them.

@@ -91,14 +91,6 @@ class FolderUnderConstruction {
   fs::path temporary_;
 };
 
-void check_replaceable(const fs::path& folder, std::string_view what, std::string_view mark) {
-  if (!fs::exists(folder)) return;
-  if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the {}.", folder.string(), what);
-  if (!fs::is_empty(folder) && !fs::exists(folder / mark)) {
-    throw base::UserError("'{}' holds other files than {} {}; give a new or empty folder.", folder.string(), what.front() == 'a' ? "an" : "a", what);
-  }
-}
-
 void write_weights_of(const Decoder& decoder, const fs::path& folder) {
   std::vector<weights::TensorView> views;
   for (const auto& [name, tensor] : decoder.parameters()) {
@@ -113,13 +105,16 @@ void write_weights_of(const Decoder& decoder, const fs::path& folder) {
 
 }  // namespace
 
-void check_model_place(const fs::path& folder) {
-  if (fs::exists(folder / "adapter_config.json")) return;
-  check_replaceable(folder, "model", "config.json");
+void check_place(const fs::path& folder, std::string_view what, std::string_view mark) {
+  if (!fs::exists(folder)) return;
+  if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the {}.", folder.string(), what);
+  if (!fs::is_empty(folder) && !fs::exists(folder / mark)) {
+    throw base::UserError("'{}' holds other files than {} {}; give a new or empty folder.", folder.string(), what.front() == 'a' ? "an" : "a", what);
+  }
 }
 
 void write_folder(const fs::path& target, std::string_view what, std::string_view mark, const std::function<void(const fs::path& folder)>& write) {
-  check_replaceable(target, what, mark);
+  check_place(target, what, mark);
   FolderUnderConstruction made(target);
   write(made.path());
   made.commit();

@@ -21,14 +21,14 @@ struct ModelFolder {
   std::optional<std::string> chat_template;
 };
 
+/// Throws UserError when `write_folder` could not write there: a file, or a folder that is not empty and lacks `mark`.
+void check_place(const std::filesystem::path& folder, std::string_view what, std::string_view mark);
+
 /// Writes a folder that appears whole or not at all, also when the process is killed: `write` gets the folder that its files belong into.
 /// An earlier folder at this place is replaced when it is empty or holds the file `mark`; any other throws UserError, which calls what is
 /// written `what`.
 void write_folder(const std::filesystem::path& target, std::string_view what, std::string_view mark,
                   const std::function<void(const std::filesystem::path& folder)>& write);
-
-/// Throws UserError when no model can be written there: a file, or a folder that holds other things than a model or an adapter.
-void check_model_place(const std::filesystem::path& folder);
 
 /// Writes a model folder; `write_weights` gets the folder that its files belong into. The folder appears whole or not at all, also when
 /// the process is killed; an earlier model at this place is replaced, any other folder that is not empty throws UserError.

@@ -184,6 +184,7 @@ void Checkpoint::save(const Learner& learner, const RunNotes& notes) const {
   const auto content = hasher.hex();
   at::Tensor current;  // keeps the bytes that are being written alive
   const auto bytes = [&](std::size_t index) {
+    current.reset();  // before the next copy is made
     current = on_cpu(tensors[index].read());
     return bytes_of(current);
   };

@@ -24,8 +24,8 @@ bool lies_in(const fs::path& inner, const fs::path& outer) {
 
 }  // namespace
 
-ResultFolder::ResultFolder(const fs::path& target, const fs::path& start, const fs::path& checkpoints) {
-  model::check_model_place(target);
+ResultFolder::ResultFolder(const fs::path& target, const fs::path& start, const fs::path& checkpoints, bool is_adapter) {
+  model::check_place(target, is_adapter ? "adapter" : "model", is_adapter ? "adapter_config.json" : "config.json");
   const auto place = place_of(target);
   if (lies_in(place_of(start), place)) {
     throw base::UserError("'{}' is where the start model stands: the result would replace it. Give another folder.", target.string());

@@ -11,10 +11,12 @@ namespace drover::train {
 /// lives a second run cannot have the same place; the lock is a file beside it, ".NAME.lock".
 class ResultFolder {
  public:
-  /// Makes the folders above `target` that are missing. `start`: the model that is trained; `checkpoints`: their folder, or empty.
-  /// Throws UserError when no model can be written to `target` (it is a file, or a folder with other things in it), when it is `start`,
-  /// when it and `checkpoints` lie in each other, and when another run is going to write it; SurroundingsError when the disk refuses.
-  ResultFolder(const std::filesystem::path& target, const std::filesystem::path& start, const std::filesystem::path& checkpoints);
+  /// Makes the folders above `target` that are missing. `start`: the model that is trained; `checkpoints`: their folder, or empty;
+  /// `is_adapter`: an adapter is written, and no model. Throws UserError when that cannot be written to `target` (it is a file, or a folder
+  /// with other things in it), when it is `start`, when it and `checkpoints` lie in each other, and when another run is going to write it;
+  /// SurroundingsError when the disk refuses.
+  ResultFolder(const std::filesystem::path& target, const std::filesystem::path& start, const std::filesystem::path& checkpoints,
+               bool is_adapter = false);
 
  private:
   std::optional<FileLock> lock_;

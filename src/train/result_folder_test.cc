@@ -51,6 +51,18 @@ TEST_F(ResultFolderTest, RefusesWhatCouldNotBeWrittenAtTheEnd) {
   EXPECT_THAT(refusal(folder_ / "file/out"), HasSubstr("cannot be made for the result"));
 }
 
+TEST_F(ResultFolderTest, AModelDoesNotReplaceAnAdapterNorTheOtherWayRound) {
+  fs::create_directories(folder_ / "model");
+  std::ofstream(folder_ / "model/config.json") << "{}";
+  fs::create_directories(folder_ / "adapter");
+  std::ofstream(folder_ / "adapter/adapter_config.json") << "{}";
+  const auto take = [&](const char* name, bool is_adapter) { const ResultFolder result(folder_ / name, folder_ / "start", {}, is_adapter); };
+  EXPECT_NO_THROW(take("model", false));
+  EXPECT_NO_THROW(take("adapter", true));
+  EXPECT_THROW(take("model", true), base::UserError);
+  EXPECT_THROW(take("adapter", false), base::UserError);
+}
+
 TEST_F(ResultFolderTest, RefusesTheStartModelByWhateverName) {
   EXPECT_THAT(refusal(folder_ / "start"), HasSubstr("is where the start model stands"));
   EXPECT_THAT(refusal(folder_ / "other/../start/"), HasSubstr("is where the start model stands"));

@@ -33,6 +33,7 @@ TEST_F(RunKey, ChangesWithEverythingThatTheNumbersDependOn) {
       [](TrainOptions& options) { options.tokens_per_step = 400; },
       [](TrainOptions& options) { options.packed_tokens = 512; },  // by rounding
       [](TrainOptions& options) { options.seed = 1; },
+      [](TrainOptions& options) { options.lora.rank = 4; },
       [](TrainOptions& options) { options.compute_type = model::ComputeType::kBFloat16; }};
   for (const auto& change : changes) keys.insert(key(change));
   keys.insert(key(nothing, "another"));

@@ -103,8 +103,8 @@ std::int64_t passing_bytes(const std::shared_ptr<const model::Decoder>& start) {
 class TrainingRun {
  public:
   TrainingRun(const std::string& what, std::shared_ptr<const model::Decoder> start, Objective& objective, const TrainOptions& options)
-      : what_(what), objective_(objective), options_(options), start_bytes_(passing_bytes(start)),
-        memory_before_(std::max<std::int64_t>(process_memory().now - start_bytes_, 0)), learner_(make_learner(*start, options)) {
+      : what_(what), objective_(objective), options_(options),
+        memory_before_(std::max<std::int64_t>(process_memory().now - passing_bytes(start), 0)), learner_(make_learner(*start, options)) {
     start.reset();
     const auto sizes = sizes_of(objective);
     plan_ = plan_steps(sizes, options);
@@ -215,17 +215,17 @@ class TrainingRun {
     outlook.largest_row = largest->num_tokens();
     outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds_per_token(*largest);
     const auto steps_take = memory_before_ + learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
-    // With few rows the most was held while the start model and its copy stood side by side.
+    // With few rows, or adapters, the most was held while the start model and its copy stood side by side.
     outlook.predicted_peak_bytes = std::max(steps_take + largest_copy(), process_memory().peak);
     return outlook;
   }
 
-  /// A checkpoint is written parameter by parameter, from a copy of each.
+  /// A checkpoint is written parameter by parameter, from a copy of each; memory of the one before may still be held.
   std::int64_t largest_copy() const {
     std::int64_t largest = 0;
     if (options_.checkpoint_folder.empty()) return largest;
-    for (const auto& [name, shape] : model::parameter_shapes(learner_->config())) {
-      std::int64_t bytes = sizeof(float);
+    for (const auto& [name, shape] : learner_->learned_shapes()) {
+      std::int64_t bytes = 2 * sizeof(float);
       for (const auto length : shape) bytes *= length;
       largest = std::max(largest, bytes);
     }
@@ -304,8 +304,7 @@ class TrainingRun {
   std::string what_;
   Objective& objective_;
   const TrainOptions& options_;
-  std::int64_t start_bytes_;    // of the start model, while it is copied
-  std::int64_t memory_before_;  // what the process holds beside it
+  std::int64_t memory_before_;  // what the process holds beside the start model
   std::unique_ptr<Learner> learner_;
   std::vector<std::vector<std::int64_t>> plan_;
   std::int64_t packed_tokens_ = 0;
