@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -33,6 +34,19 @@ double chance_of_at_least(std::int64_t right, std::int64_t total) {
 double paired_p_value(std::int64_t only_first_right, std::int64_t only_second_right) {
   const auto more = std::max(only_first_right, only_second_right);
   return std::min(1.0, 2 * chance_of_at_least(more, only_first_right + only_second_right));
+}
+
+std::vector<double> holm_corrected(const std::vector<double>& p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> corrected(p_values.size());
+  double largest = 0;  // corrected values never fall
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    largest = std::max(largest, std::min(1.0, p_values[order[rank]] * static_cast<double>(order.size() - rank)));
+    corrected[order[rank]] = largest;
+  }
+  return corrected;
 }
 
 }  // namespace drover::base

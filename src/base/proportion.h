@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace drover::base {
 
@@ -21,5 +22,9 @@ double chance_of_at_least(std::int64_t right, std::int64_t total);
 /// McNemar's exact test, two-sided: how often chance alone splits the prompts on which only one of two models is right
 /// at least so unevenly. Prompts on which both agree say nothing. 1 when the models differ nowhere.
 double paired_p_value(std::int64_t only_first_right, std::int64_t only_second_right);
+
+/// p-values of several tests at once, corrected by Holm's step-down rule (1979): each below 0.05 means that the chance of
+/// even one false finding among all of them is below 5%. In the order of the input.
+std::vector<double> holm_corrected(const std::vector<double>& p_values);
 
 }  // namespace drover::base

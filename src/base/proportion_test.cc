@@ -1,5 +1,6 @@
 #include "base/proportion.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,6 +33,22 @@ TEST(PairedPValue, IsTwoSided) {
 TEST(PairedPValue, AnEvenSplitOrNoneSaysNothing) {
   EXPECT_EQ(paired_p_value(3, 3), 1);
   EXPECT_EQ(paired_p_value(0, 0), 1);
+}
+
+TEST(HolmCorrection, StepsDown) {
+  // Holm 1979: sorted 0.01, 0.03, 0.04 times 3, 2, 1, and never falling.
+  EXPECT_THAT(holm_corrected({0.03, 0.01, 0.04}),
+              ::testing::ElementsAre(::testing::DoubleEq(0.06), ::testing::DoubleEq(0.03), ::testing::DoubleEq(0.06)));
+  EXPECT_THAT(holm_corrected({0.9, 0.8}), ::testing::ElementsAre(1.0, 1.0));
+  EXPECT_TRUE(holm_corrected({}).empty());
+}
+
+// Holm's own example of the procedure: the smallest is multiplied by the number of tests, the next by one less.
+TEST(HolmCorrection, MultipliesStepByStepAndNeverFalls) {
+  EXPECT_THAT(holm_corrected({0.01, 0.04, 0.03}),
+              ::testing::ElementsAre(::testing::DoubleEq(0.03), ::testing::DoubleEq(0.06), ::testing::DoubleEq(0.06)));
+  EXPECT_THAT(holm_corrected({0.9, 0.8}), ::testing::ElementsAre(1.0, 1.0));
+  EXPECT_TRUE(holm_corrected({}).empty());
 }
 
 }  // namespace

@@ -10,13 +10,13 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/proportion.h"
 #include "base/random_stream.h"
 #include "cli/commands.h"
 #include "cli/compute_type.h"
 #include "cli/json_output.h"
 #include "cli/progress_line.h"
 #include "cli/suite_responder.h"
-#include "evaluate/holm_correction.h"
 #include "evaluate/paired_comparison.h"
 #include "evaluate/reply_file.h"
 #include "evaluate/suite_measures.h"
@@ -151,7 +151,7 @@ std::vector<Comparison> compared(const std::vector<SuiteResult>& first, const st
     comparisons.push_back({evaluate::compare_paired(first[i].is_right, second[i].is_right)});
     p_values.push_back(comparisons.back().paired.p_value);
   }
-  const auto corrected = evaluate::holm_corrected(p_values);
+  const auto corrected = base::holm_corrected(p_values);
   for (std::size_t i = 0; i < corrected.size(); ++i) comparisons[i].corrected_p = corrected[i];
   return comparisons;
 }

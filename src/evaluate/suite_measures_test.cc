@@ -6,7 +6,6 @@
 #include <fstream>
 
 #include "base/error.h"
-#include "evaluate/holm_correction.h"
 #include "evaluate/reply_file.h"
 #include "evaluate/suite_prompt.h"
 #include "verify/exact_answer.h"
@@ -93,13 +92,6 @@ TEST(SuiteMeasures, SayWhenAModelAnswersNothing) {
   EXPECT_THAT(measure(suite, {said("one", true), said("two", true)}).doubt(), HasSubstr("every reply was cut"));
   EXPECT_THAT(measure(suite, {said("", true), said("")}).doubt(), HasSubstr("every reply is empty"));
   EXPECT_THAT(measure(suite, {said("well"), said("hm")}).doubt(), HasSubstr("no reply holds an answer"));
-}
-
-TEST(HolmCorrection, StepsDown) {
-  // Holm 1979: sorted 0.01, 0.03, 0.04 times 3, 2, 1, and never falling.
-  EXPECT_THAT(holm_corrected({0.03, 0.01, 0.04}), ElementsAre(::testing::DoubleEq(0.06), ::testing::DoubleEq(0.03), ::testing::DoubleEq(0.06)));
-  EXPECT_THAT(holm_corrected({0.9, 0.8}), ElementsAre(1.0, 1.0));
-  EXPECT_TRUE(holm_corrected({}).empty());
 }
 
 class ReplyFileTest : public ::testing::Test {

@@ -189,13 +189,5 @@ TEST_F(RunSummaryTest, OutputsThatAreNotWhatTheyShouldBeAreLeftOut) {
 
 TEST_F(RunSummaryTest, NoRunIsTheUsersError) { EXPECT_THROW(summarise(*ledger_), base::UserError); }
 
-// Holm's own example of the procedure: the smallest is multiplied by the number of tests, the next by one less.
-TEST(HolmCorrected, MultipliesStepByStepAndNeverFalls) {
-  EXPECT_THAT(holm_corrected({0.01, 0.04, 0.03}),
-              ElementsAre(::testing::DoubleEq(0.03), ::testing::DoubleEq(0.06), ::testing::DoubleEq(0.06)));
-  EXPECT_THAT(holm_corrected({0.9, 0.8}), ElementsAre(1.0, 1.0));
-  EXPECT_TRUE(holm_corrected({}).empty());
-}
-
 }  // namespace
 }  // namespace drover::report

@@ -1,22 +1,10 @@
 #include "report/score_changes.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "base/proportion.h"
 
 namespace drover::report {
-
-std::vector<double> holm_corrected(const std::vector<double>& p_values) {
-  std::vector<std::size_t> order(p_values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return p_values[a] < p_values[b]; });
-  std::vector<double> corrected(p_values.size());
-  double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    largest = std::max(largest, std::min(1.0, p_values[order[rank]] * static_cast<double>(order.size() - rank)));
-    corrected[order[rank]] = largest;
-  }
-  return corrected;
-}
 
 std::vector<ScoreChange> score_changes(const std::vector<AccuracyLine>& lines, const std::string& model) {
   std::vector<ScoreChange> changes;
@@ -40,7 +28,7 @@ std::vector<ScoreChange> score_changes(const std::vector<AccuracyLine>& lines, c
   for (const auto& change : changes) {
     if (change.after.p_value) p_values.push_back(*change.after.p_value);
   }
-  const auto corrected = holm_corrected(p_values);
+  const auto corrected = base::holm_corrected(p_values);
   std::size_t next = 0;
   for (auto& change : changes) {
     if (change.after.p_value) change.corrected_p = corrected[next++];

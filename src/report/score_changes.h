@@ -35,7 +35,4 @@ struct ScoreChange {
 /// are left out.
 std::vector<ScoreChange> score_changes(const std::vector<AccuracyLine>& lines, const std::string& model);
 
-/// Holm's correction (1979) for testing several hypotheses: the values stay in their order, none falls, none exceeds 1.
-std::vector<double> holm_corrected(const std::vector<double>& p_values);
-
 }  // namespace drover::report
