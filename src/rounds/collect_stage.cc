@@ -144,6 +144,8 @@ CollectedPreferences collect_preferences(Workspace& work, const std::string& sta
                                          std::span<const ledger::PromptId> prompts) {
   Collection collection(work, stage, plan);
   const auto collected = collection.collect(prompts, work.on_progress);
+  // What is counted stays in the ledger, so it waits until it is all there.
+  if (collected.num_waiting > 0) return {.facts = {}, .num_waiting = collected.num_waiting};
   ledger::Ledger::Batch batch(work.ledger);
   const auto add_metric = [&](const std::string& name, std::string_view subject, double value, std::int64_t count) {
     work.ledger.add(ledger::Metric{.stage = stage,

@@ -10,7 +10,7 @@
 namespace drover::rounds {
 
 struct CollectedPreferences {
-  FactSet facts;                 ///< all comparisons, also those without a preference
+  FactSet facts;                 ///< all comparisons, also those without a preference; empty while people are waited for
   std::int64_t num_waiting = 0;  ///< comparisons that people have not answered yet
 };
 

@@ -59,20 +59,18 @@ class Curation {
     options.openings.apology_share = section_.apology_share;
     options.openings.seed = work_.seed(stage_);
     const auto cleaned = curate::clean(dialogs, faults, options);
+    ledger::Ledger::Batch batch(work_.ledger);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       if (dialogs[i] == before[i]) continue;
       candidates_[i].generation = rewritten(candidates_[i], dialogs[i], cleaned.decisions[i].reason);
       candidates_[i].row.dialog = std::move(dialogs[i]);
     }
+    batch.commit();
     keep(cleaned.decisions);
   }
 
   void decontaminate(const PromptPool& pool) {
-    std::vector<curate::HeldOutPrompt> held_out;
-    for (const auto& [capability, suite] : pool.suites()) {
-      std::int64_t number = 0;
-      for (const auto& prompt : suite.prompts) held_out.push_back({suite.name, ++number, asked_in(prompt)});
-    }
+    const auto held_out = pool.held_out();
     const curate::Decontaminator decontaminator(held_out, {.window_words = section_.leak_window_words});
     std::vector<chat::Dialog> dialogs;
     for (const auto& each : candidates_) dialogs.push_back(each.row.dialog);
@@ -115,6 +113,7 @@ class Curation {
     const auto all = rows();
     const auto mixed = curate::mix_rows(all, options);
     base::FieldHasher content;
+    ledger::Ledger::Batch batch(work_.ledger);
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       const auto copies = mixed.copies[i];
       decide(i, copies > 0, mixed.decisions[i].rule, mixed.decisions[i].reason);
@@ -122,6 +121,7 @@ class Curation {
       mix.entries.push_back({candidates_[i].generation, copies});
       content.add(candidates_[i].generation.value()).add(copies).add(text_of(candidates_[i].row.dialog));
     }
+    batch.commit();
     mix.content = content.finish().hex();
     const auto& tokenizer = work_.load(plan_.reward_model)->tokenizer();
     mix.table = curate::json_of(curate::sft_table(all, mixed.copies, [&](std::string_view text) {
@@ -143,17 +143,6 @@ class Curation {
       if (score.stage == from_stage) made.row.reward = score.value;
     }
     return made;
-  }
-
-  // What users say in a held-out prompt.
-  static std::string asked_in(const ledger::Prompt& prompt) {
-    std::string text;
-    for (const auto& message : prompt.dialog.messages) {
-      if (message.sender != chat::Sender::kUser) continue;
-      if (!text.empty()) text.push_back('\n');
-      text += message.content;
-    }
-    return text;
   }
 
   static std::string text_of(const chat::Dialog& dialog) { return evaluate::text_of(dialog.messages); }
@@ -217,8 +206,9 @@ class Curation {
                                       .reason = reason});
   }
 
-  // Records what goes, and forgets it.
+  // Records what goes, and forgets it. Batches are short: people may answer while models are busy.
   void keep(std::span<const curate::Decision> decisions) {
+    ledger::Ledger::Batch batch(work_.ledger);
     std::vector<Candidate> kept;
     for (const auto& decision : decisions) {
       if (decision.kept) {
@@ -227,6 +217,7 @@ class Curation {
         decide(decision.index, false, decision.rule, decision.reason);
       }
     }
+    batch.commit();
     candidates_ = std::move(kept);
   }
 
@@ -257,14 +248,11 @@ TrainingMix TrainingMix::from_json(const chat::Json& json) {
 
 TrainingMix curate_replies(Workspace& work, const std::string& stage, const CurationPlan& plan, const PromptPool& pool) {
   Curation curation(work, stage, plan);
-  ledger::Ledger::Batch batch(work.ledger);
   curation.clean();
   curation.decontaminate(pool);
   curation.keep_high_quality();
   curation.drop_near_duplicates();
-  auto mix = curation.mix();
-  batch.commit();
-  return mix;
+  return curation.mix();
 }
 
 }  // namespace drover::rounds

@@ -12,13 +12,6 @@
 namespace drover::rounds {
 namespace {
 
-base::ContentHash hash_of_question(const ledger::Prompt& prompt) {
-  base::FieldHasher hasher;
-  for (const auto& message : prompt.dialog.messages)
-    hasher.add(static_cast<std::int64_t>(message.sender)).add(message.content);
-  return hasher.finish();
-}
-
 // A source says what its prompts are about, or else each prompt's own first tag, or else the source's name.
 void put_capability_first(std::vector<std::string>& tags, const std::string& capability, const std::string& source) {
   if (capability.empty() && !tags.empty()) return;
@@ -76,12 +69,10 @@ CapabilitySuite suite_of(const Recipe& recipe, const SuiteSource& source) {
 
 PromptPool::PromptPool(const Recipe& recipe) {
   for (const auto& source : recipe.suites) suites_.push_back(suite_of(recipe, source));
-  std::vector<std::string> held_out;
-  for (const auto& [capability, suite] : suites_) {
-    for (const auto& prompt : suite.prompts) held_out.push_back(evaluate::text_of(prompt.dialog.messages));
-  }
+  std::vector<std::string> suite_texts;
+  for (auto& prompt : held_out()) suite_texts.push_back(std::move(prompt.text));
   for (const auto& source : recipe.prompts) {
-    for (auto& prompt : prompts_of(recipe, source, held_out)) {
+    for (auto& prompt : prompts_of(recipe, source, suite_texts)) {
       put_capability_first(prompt.tags, source.capability, source.name);
       prompts_.push_back(std::move(prompt));
     }
@@ -89,17 +80,32 @@ PromptPool::PromptPool(const Recipe& recipe) {
   refuse_held_out_prompts(recipe);
 }
 
+std::vector<curate::HeldOutPrompt> PromptPool::held_out() const {
+  std::vector<curate::HeldOutPrompt> prompts;
+  for (const auto& [capability, suite] : suites_) {
+    std::int64_t number = 0;
+    for (const auto& prompt : suite.prompts) {
+      curate::HeldOutPrompt asked{.suite = suite.name, .number = ++number, .text = {}};
+      for (const auto& message : prompt.dialog.messages) {
+        if (message.sender != chat::Sender::kUser) continue;
+        if (!asked.text.empty()) asked.text.push_back('\n');
+        asked.text += message.content;
+      }
+      prompts.push_back(std::move(asked));
+    }
+  }
+  return prompts;
+}
+
 // A model that has learned a suite's answers says nothing by answering it.
 void PromptPool::refuse_held_out_prompts(const Recipe& recipe) const {
-  std::map<base::ContentHash, std::string> of_suites;
-  for (const auto& [capability, suite] : suites_) {
-    for (const auto& prompt : suite.prompts) of_suites[hash_of_question(prompt)] = suite.name;
-  }
+  const auto prompts = held_out();
+  const curate::Decontaminator decontaminator(prompts);
   for (const auto& prompt : prompts_) {
-    const auto found = of_suites.find(hash_of_question(prompt));
-    if (found == of_suites.end()) continue;
-    throw base::UserError("{}: the prompt \"{}\" of [prompts.{}] also stands in [suites.{}]; a suite must be held out.",
-                          recipe.file.string(), evaluate::text_of(prompt.dialog.messages), prompt.source, found->second);
+    const auto leak = decontaminator.leak_in(prompt.dialog);
+    if (!leak) continue;
+    throw base::UserError("{}: the prompt \"{}\" of [prompts.{}] also stands in a suite ({}); a suite must be held out.",
+                          recipe.file.string(), verify::text_of(prompt.dialog.messages), prompt.source, *leak);
   }
 }
 
@@ -128,11 +134,6 @@ std::map<std::string, std::set<std::string>> PromptPool::suites_by_capability() 
   std::map<std::string, std::set<std::string>> names;
   for (const auto& [capability, suite] : suites_) names[capability].insert(suite.name);
   return names;
-}
-
-const std::string& capability_of(const ledger::Prompt& prompt) {
-  DROVER_CHECK(!prompt.tags.empty(), "A prompt of a run has its capability as first tag");
-  return prompt.tags.front();
 }
 
 std::string PromptChoice::hash() const {

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "chat/dialog.h"
+#include "curate/decontamination.h"
 #include "evaluate/suite.h"
 #include "ledger/ledger.h"
+#include "preference/prompt_plan.h"
 #include "rounds/artefact.h"
 #include "rounds/recipe.h"
 
@@ -34,6 +36,9 @@ class PromptPool {
   std::string hash_of_prompts() const;
   std::string hash_of_suites() const;
 
+  /// What users say in the suites' prompts: what training must not hold.
+  std::vector<curate::HeldOutPrompt> held_out() const;
+
   /// Suites by the capability that they measure; capabilities without a suite have no entry.
   std::map<std::string, std::set<std::string>> suites_by_capability() const;
 
@@ -44,8 +49,7 @@ class PromptPool {
   std::vector<CapabilitySuite> suites_;
 };
 
-/// The capability of a prompt in the ledger: its first tag.
-const std::string& capability_of(const ledger::Prompt& prompt);
+using preference::capability_of;
 
 /// The prompts of one round.
 struct PromptChoice {

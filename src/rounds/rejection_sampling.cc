@@ -162,16 +162,16 @@ FactSet keep_best_replies(Workspace& work, const std::string& stage, const Rejec
   Choice choice(work, stage, plan.reward_model);
   FactSet kept{.stage = stage, .count = 0, .content = {}};
   base::FieldHasher content;
-  ledger::Ledger::Batch batch(work.ledger);
   for (const auto& [asked, replies] : sampled) {
     for (std::size_t i = 0; i < asked.size(); ++i) {
+      ledger::Ledger::Batch batch(work.ledger);  // a short one: people may answer while the reward model is busy
       const auto best = choice.best_of(asked[i], replies[i]);
+      batch.commit();
       if (!best) continue;
       content.add(best->value()).add(evaluate::text_of(work.ledger.find(*best)->reply));
       ++kept.count;
     }
   }
-  batch.commit();
   kept.content = content.finish().hex();
   return kept;
 }

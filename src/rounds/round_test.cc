@@ -16,6 +16,7 @@
 #include "base/random_stream.h"
 #include "chat/dialog.h"
 #include "ledger/ledger.h"
+#include "verify/checker.h"
 
 namespace drover::rounds {
 namespace {
@@ -179,6 +180,49 @@ TEST_F(RoundTest, CurationRemovesPlantedDuplicatesAndLeaksAndMixesTheRest) {
   EXPECT_EQ(rules["repeated"], 2);
   EXPECT_THAT(kept, HasSubstr("=40 "));
   EXPECT_THAT(kept, Not(HasSubstr("!!!!")));
+}
+
+TEST_F(RoundTest, WaitsForPeopleAndGoesOnAfterTheirAnswers) {
+  const auto recipe = small_recipe({{R"(annotators = ["verifier"])", R"(annotators = ["people"])"}});
+  const auto before = run(recipe, "home");
+  EXPECT_TRUE(outcome_.is_waiting);
+  EXPECT_FALSE(before.contains("round 1 / collect"));
+  std::map<int, int> answers;  // without a preference, with one
+  {
+    ledger::Ledger ledger(home("home") / "ledger.sqlite");
+    const auto requests = ledger.pending_requests();
+    ASSERT_FALSE(requests.empty());
+    for (const auto id : requests) {
+      const auto request = *ledger.find(id);
+      const auto prompt = *ledger.find(request.prompt);
+      const auto checker = verify::make_checker(prompt.checker);
+      const auto is_right = [&](ledger::GenerationId reply) {
+        return checker->check_messages(ledger.find(reply)->reply, prompt.expected).is_right();
+      };
+      using Preferred = ledger::ComparisonAnswer::Preferred;
+      const bool first = is_right(request.first), second = is_right(request.second);
+      ledger.add(ledger::ComparisonAnswer{
+          .request = id,
+          .annotator = "ann",
+          .preferred = first == second ? Preferred::kNeither : first ? Preferred::kFirst : Preferred::kSecond,
+          .level = first == second ? chat::PreferenceLevel::kNone : chat::PreferenceLevel::kSignificant});
+      ++answers[first == second ? 0 : 1];
+    }
+  }
+  const auto after = run(recipe, "home");
+  EXPECT_FALSE(outcome_.is_waiting);
+  EXPECT_EQ(after.at("round 1 / collect"), StageEvent::Kind::kFinished);
+  EXPECT_EQ(after.at("round 1 / choose"), StageEvent::Kind::kFinished);
+  const ledger::Ledger ledger(home("home") / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::map<std::string, double> counted;
+  for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run)) {
+    if (ledger.find_stage(key)->name != "round 1 / collect") continue;
+    for (const auto& metric : ledger.metrics_of(key)) {
+      if (metric.name == "comparisons") counted[metric.subject] += metric.value;
+    }
+  }
+  EXPECT_EQ(counted["none"], answers[0]);
+  EXPECT_EQ(counted["significantly_better"], answers[1]);
 }
 
 TEST_F(RoundTest, AChangedOptionRepeatsExactlyWhatDependsOnIt) {
