@@ -1,9 +1,12 @@
 #include "rounds/prompt_pool.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "evaluate/recorded_replies.h"
 #include "evaluate/suite_registry.h"
 #include "rounds/arithmetic_prompts.h"
@@ -51,6 +54,24 @@ std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource&
   return prompts;
 }
 
+// A category is a tag of the suite's own prompts.
+void keep_categories(const Recipe& recipe, const SuiteSource& source, std::vector<ledger::Prompt>& prompts) {
+  if (source.categories.empty()) return;
+  std::set<std::string_view> known;
+  for (const auto& prompt : prompts) known.insert(prompt.tags.begin(), prompt.tags.end());
+  for (const auto& category : source.categories) {
+    if (known.contains(category)) continue;
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    throw base::UserError("{}: \"categories\" in [suites.{}] names \"{}\", which no prompt of the suite has{}; there are {}.",
+                          recipe.file.string(), source.name, category, base::suggestion(category, names), fmt::join(names, ", "));
+  }
+  std::erase_if(prompts, [&](const ledger::Prompt& prompt) {
+    return std::none_of(prompt.tags.begin(), prompt.tags.end(), [&](const std::string& tag) {
+      return std::find(source.categories.begin(), source.categories.end(), tag) != source.categories.end();
+    });
+  });
+}
+
 CapabilitySuite suite_of(const Recipe& recipe, const SuiteSource& source) {
   CapabilitySuite made{.capability = source.capability, .suite = {.name = source.name, .prompts = {}}};
   if (source.file.empty()) {
@@ -60,6 +81,7 @@ CapabilitySuite suite_of(const Recipe& recipe, const SuiteSource& source) {
     made.suite.prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
     if (made.capability.empty()) made.capability = source.name;
   }
+  keep_categories(recipe, source, made.suite.prompts);
   if (source.limit > 0 && static_cast<std::size_t>(source.limit) < made.suite.prompts.size())
     made.suite.prompts.resize(static_cast<std::size_t>(source.limit));
   return made;

@@ -92,7 +92,8 @@ struct SuiteSource {
   std::string file;  ///< relative to the recipe; empty: a known suite
   std::string licence;
   std::string capability;  ///< whose best model this suite helps to find; empty: the known suite's, or its name
-  std::int64_t limit = 0;  ///< as many prompts from the file's beginning; 0: all
+  std::vector<std::string> categories;  ///< only prompts with one of these tags, such as bfcl's "simple_python"; empty: all
+  std::int64_t limit = 0;  ///< as many prompts from the file's beginning, of those categories; 0: all
 };
 
 /// What is asked for beside the prompts of one capability.

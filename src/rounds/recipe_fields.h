@@ -100,6 +100,7 @@ void visit_fields(Visitor& visit, SuiteSource& section) {
   visit("file", section.file, OneOf{});
   visit("licence", section.licence, OneOf{});
   visit("capability", section.capability, OneOf{});
+  visit("categories", section.categories, OneOf{});
   visit("limit", section.limit, at_least(0));
 }
 

@@ -1,0 +1,67 @@
+#include "rounds/prompt_pool.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "base/error.h"
+#include "rounds/tiny_recipe_test.h"
+
+namespace drover::rounds {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+const std::string kTinySuite = "file = \"tiny/suite.jsonl\"\n";
+
+PromptPool pool_with(const std::string& more) { return PromptPool(tiny_recipe({{kTinySuite, kTinySuite + more}})); }
+
+std::vector<std::string> first_tags(const evaluate::Suite& suite) {
+  std::vector<std::string> tags;
+  for (const auto& prompt : suite.prompts) tags.push_back(prompt.tags.at(0));
+  return tags;
+}
+
+TEST(SuiteCategories, OnlyPromptsWithOneOfTheTagsAreAsked) {
+  const auto all = pool_with(""), sums = pool_with("categories = [\"sum\"]\n"),
+             both = pool_with("categories = [\"difference\", \"sum\"]\n");
+  EXPECT_THAT(first_tags(all.suites().at(0).suite), IsSupersetOf({"sum", "difference"}));
+  EXPECT_THAT(first_tags(sums.suites().at(0).suite), Each("sum"));
+  const auto tags = first_tags(all.suites().at(0).suite);
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(sums.suites().at(0).suite.prompts.size()), std::count(tags.begin(), tags.end(), "sum"));
+  EXPECT_EQ(first_tags(both.suites().at(0).suite), tags) << "the suite's own order";
+  EXPECT_EQ(all.hash_of_suites(), both.hash_of_suites()) << "the same prompts are asked";
+  EXPECT_NE(all.hash_of_suites(), sums.hash_of_suites());
+}
+
+TEST(SuiteCategories, TheLimitCountsAmongThem) {
+  const auto pool = pool_with("categories = [\"difference\"]\nlimit = 2\n");  // the first two prompts are a sum and a difference
+  EXPECT_THAT(first_tags(pool.suites().at(0).suite), ElementsAre("difference", "difference"));
+}
+
+TEST(SuiteCategories, OfAKnownSuiteTheyAreItsFiles) {
+  const auto pool = pool_with("\n[suites.bfcl]\ncategories = [\"simple_python\", \"multiple\"]\n");
+  std::set<std::string> kinds;
+  for (const auto& prompt : pool.suites().at(0).suite.prompts) kinds.insert(prompt.tags.at(1));
+  EXPECT_EQ(kinds, (std::set<std::string>{"multiple", "simple_python"}));
+  EXPECT_EQ(pool.suites().at(0).capability, "tool_use");
+}
+
+TEST(SuiteCategories, OneThatNoPromptHasIsRefusedWithThoseThereAre) {
+  try {
+    pool_with("categories = [\"sum\", \"diference\"]\n");
+    FAIL() << "not refused";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("tiny.toml"), HasSubstr("[suites.held-out-sums]"), HasSubstr("\"diference\""),
+                                    HasSubstr("did you mean \"difference\""), HasSubstr("there are difference, sum")));
+  }
+}
+
+}  // namespace
+}  // namespace drover::rounds
