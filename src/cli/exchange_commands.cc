@@ -92,7 +92,7 @@ base::ExitStatus import_home(const ExchangeOptions& options) {
   }
   batch.commit();
   std::string text;
-  for (const auto& [kind, count] : counts) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, kind);
+  for (const auto& [kind, count] : counts) text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", count, kind, count == 1 ? "" : "s");
   write_output("imported: " + (text.empty() ? std::string("nothing") : text) + "\n");
   return base::ExitStatus::kDone;
 }

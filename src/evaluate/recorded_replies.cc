@@ -1,30 +1,23 @@
 #include "evaluate/recorded_replies.h"
 
 #include <algorithm>
-
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/error.h"
 #include "base/random_stream.h"
+#include "ledger/group_writer.h"
 
 namespace drover::evaluate {
 namespace {
 
-// Those replies of this model that the stage has recorded, in order of their samples.
-std::vector<ledger::GenerationId> known_replies(const ReplyPlan& plan, const std::string& model,
-                                                ledger::PromptId prompt, const ledger::Ledger& ledger) {
-  std::vector<ledger::GenerationId> known;
-  for (std::int64_t sample = 0; sample < plan.num_replies; ++sample) {
-    ledger::Generation name;
-    name.prompt = prompt;
-    name.stage = plan.stage;
-    name.model = model;
-    name.sample = sample;
-    const auto id = ledger::id_of(name);
-    if (!ledger.find(id)) return {};
-    known.push_back(id);
-  }
-  return known;
+ledger::GenerationId name_of_reply(const ReplyPlan& plan, const std::string& model, ledger::PromptId prompt,
+                                   std::int64_t sample) {
+  ledger::Generation name;
+  name.prompt = prompt;
+  name.stage = plan.stage;
+  name.model = model;
+  name.sample = sample;
+  return ledger::id_of(name);
 }
 
 generate::SamplingOptions sampling_for(const ReplyPlan& plan, ledger::PromptId prompt) {
@@ -52,50 +45,91 @@ ledger::Generation generation_of(const generate::Response& response, ledger::Pro
   return generation;
 }
 
+/// Samples what the ledger lacks of one batch of prompts.
+class MissingReplies {
+ public:
+  MissingReplies(const Responder& responder, const ReplyPlan& plan, const ledger::Ledger& ledger)
+      : responder_(responder), plan_(plan), model_(responder.generator->model_name()), ledger_(ledger) {}
+
+  /// Notes which samples of this prompt are missing and returns the names of all.
+  std::vector<ledger::GenerationId> ask(ledger::PromptId prompt) {
+    const auto recorded = ledger_.replies(plan_.stage, prompt);
+    std::vector<ledger::GenerationId> names;
+    for (std::int64_t sample = 0; sample < plan_.num_replies; ++sample) {
+      names.push_back(name_of_reply(plan_, model_, prompt, sample));
+      if (std::find(recorded.begin(), recorded.end(), names.back()) == recorded.end()) add_missing(prompt, sample);
+    }
+    return names;
+  }
+
+  std::int64_t count() const { return count_; }
+
+  /// Each reply goes to the disk as soon as it is finished, while others are still being written.
+  void sample(const base::OnProgress& on_progress) {
+    if (asked_.empty()) return;
+    ledger::GroupWriter writer(ledger_.file());
+    std::int64_t num_heard = 0;
+    generate::GenerationCallbacks callbacks;
+    callbacks.keep_responses = false;
+    callbacks.on_progress = on_progress;
+    callbacks.on_response = [&](std::size_t request, std::int64_t number, const generate::Response& response) {
+      const auto sample = requests_[request].first_sample + number;
+      auto reply = generation_of(response, asked_[request], sample, responder_, plan_);
+      writer.submit([reply = std::move(reply)](ledger::Ledger& ledger) { ledger.add(reply); });
+      ++num_heard;
+    };
+    responder_.generator->generate(requests_, callbacks);
+    DROVER_CHECK_EQ(num_heard, count_, "The generator did not tell of every reply");
+    writer.flush();
+  }
+
+ private:
+  /// Neighbouring samples are one request: the engine computes their prompt once.
+  void add_missing(ledger::PromptId prompt, std::int64_t sample) {
+    ++count_;
+    if (!asked_.empty() && asked_.back() == prompt &&
+        requests_.back().first_sample + requests_.back().num_responses == sample) {
+      ++requests_.back().num_responses;
+      return;
+    }
+    auto found = ledger_.find(prompt);
+    DROVER_CHECK(found.has_value(), "A prompt is not in the ledger");
+    requests_.push_back({.dialog = std::move(found->dialog),
+                         .options = sampling_for(plan_, prompt),
+                         .num_responses = 1,
+                         .first_sample = sample});
+    asked_.push_back(prompt);
+  }
+
+  const Responder& responder_;
+  const ReplyPlan& plan_;
+  const std::string model_;
+  const ledger::Ledger& ledger_;
+  std::vector<generate::GenerationRequest> requests_;
+  std::vector<ledger::PromptId> asked_;  ///< the prompt of each request
+  std::int64_t count_ = 0;
+};
+
 }  // namespace
 
 std::vector<std::vector<ledger::GenerationId>> recorded_replies(const Responder& responder,
                                                                 std::span<const ledger::PromptId> prompts,
-                                                                const ReplyPlan& plan, ledger::Ledger& ledger,
+                                                                const ReplyPlan& plan, const ledger::Ledger& ledger,
                                                                 const base::OnProgress& on_progress) {
   DROVER_CHECK(plan.prompts_per_batch > 0 && plan.num_replies > 0, "A plan without replies");
-  const auto model = responder.generator->model_name();
   std::vector<std::vector<ledger::GenerationId>> replies;
+  const auto total = static_cast<std::int64_t>(prompts.size()) * plan.num_replies;
+  const auto tell = [&](std::int64_t done) {
+    if (on_progress) on_progress({.what = "sampling", .done = done, .total = total, .unit = "replies"});
+  };
   const auto batch_size = static_cast<std::size_t>(plan.prompts_per_batch);
   for (std::size_t begin = 0; begin < prompts.size(); begin += batch_size) {
-    const auto batch = prompts.subspan(begin, std::min(batch_size, prompts.size() - begin));
-    std::vector<std::vector<ledger::GenerationId>> known;
-    for (const auto prompt : batch) known.push_back(known_replies(plan, model, prompt, ledger));
-    const bool is_recorded = std::none_of(known.begin(), known.end(), [](const auto& ids) { return ids.empty(); });
-    if (!is_recorded) {
-      std::vector<generate::GenerationRequest> requests;
-      for (const auto prompt : batch) {
-        auto found = ledger.find(prompt);
-        DROVER_CHECK(found.has_value(), "A prompt is not in the ledger");
-        generate::GenerationRequest request;
-        request.dialog = std::move(found->dialog);
-        request.options = sampling_for(plan, prompt);
-        request.num_responses = plan.num_replies;
-        requests.push_back(std::move(request));
-      }
-      const auto results = responder.generator->generate(requests);
-      ledger::Ledger::Batch together(ledger);
-      for (std::size_t i = 0; i < batch.size(); ++i) {
-        known[i].clear();
-        for (std::size_t sample = 0; sample < results[i].responses.size(); ++sample) {
-          known[i].push_back(ledger.add(generation_of(results[i].responses[sample], batch[i],
-                                                      static_cast<std::int64_t>(sample), responder, plan)));
-        }
-      }
-      together.commit();
-    }
-    replies.insert(replies.end(), known.begin(), known.end());
-    if (on_progress) {
-      on_progress({.what = "sampling",
-                   .done = static_cast<std::int64_t>(replies.size()),
-                   .total = static_cast<std::int64_t>(prompts.size()),
-                   .unit = "prompts"});
-    }
+    MissingReplies missing(responder, plan, ledger);
+    for (const auto prompt : prompts.subspan(begin, std::min(batch_size, prompts.size() - begin)))
+      replies.push_back(missing.ask(prompt));
+    const auto asked = static_cast<std::int64_t>(replies.size()) * plan.num_replies;
+    missing.sample([&](const base::Progress& given) { tell(asked - missing.count() + given.done); });
+    tell(asked);
   }
   return replies;
 }

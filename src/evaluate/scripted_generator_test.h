@@ -10,7 +10,7 @@
 
 namespace drover::evaluate {
 
-/// A generator for tests that answers with what a function says, and counts its calls. "..." at the end of an answer
+/// A generator for tests that answers with what a function says, and counts what it was asked. "..." at the end of an answer
 /// means cut.
 class ScriptedGenerator final : public generate::Generator {
  public:
@@ -19,13 +19,17 @@ class ScriptedGenerator final : public generate::Generator {
   ScriptedGenerator(std::string name, Answer answer) : name_(std::move(name)), answer_(std::move(answer)) {}
 
   std::vector<generate::GenerationResult> generate(std::span<const generate::GenerationRequest> requests,
-                                                   const generate::GenerationCallbacks& = {}) override {
-    std::vector<generate::GenerationResult> results;
-    for (const auto& request : requests) {
+                                                   const generate::GenerationCallbacks& callbacks = {}) override {
+    std::vector<generate::GenerationResult> results(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto& request = requests[i];
       ++num_requests;
-      auto& result = results.emplace_back();
-      for (std::int64_t sample = 0; sample < request.num_responses; ++sample) {
-        result.responses.push_back(response(answer_(request.dialog.messages.back().content, sample)));
+      for (std::int64_t k = 0; k < request.num_responses; ++k) {
+        auto said = response(answer_(request.dialog.messages.back().content, request.first_sample + k));
+        ++num_replies;
+        if (callbacks.on_response) callbacks.on_response(i, k, said);
+        if (callbacks.keep_responses) results[i].responses.push_back(std::move(said));
+        if (callbacks.on_progress) callbacks.on_progress({.what = "sampling", .done = ++num_told, .total = 0, .unit = "replies"});
       }
     }
     return results;
@@ -34,6 +38,8 @@ class ScriptedGenerator final : public generate::Generator {
   std::string model_name() const override { return name_; }
 
   int num_requests = 0;
+  int num_replies = 0;
+  std::int64_t num_told = 0;
 
  private:
   static generate::Response response(std::string text) {

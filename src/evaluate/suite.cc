@@ -21,13 +21,13 @@ SuiteScore score_on(const Suite& suite, const Responder& responder, const ReplyP
     const auto& prompt = suite.prompts[i];
     const auto reply = ledger.find(replies[i].at(0));
     const auto verdict = verify::make_checker(prompt.checker)->check_messages(reply->reply, prompt.expected);
-    const bool is_right = verdict.is_right() && !is_cut(*reply);
+    const bool is_right = verdict.is_right();
     ledger.add(ledger::CheckedAnswer{.generation = replies[i][0],
                                      .stage = plan.stage,
                                      .checker = prompt.checker,
                                      .is_right = is_right,
                                      .answer = verdict.answer,
-                                     .reason = is_cut(*reply) ? "the reply was cut" : verdict.reason});
+                                     .reason = is_cut(*reply) ? "cut; " + verdict.reason : verdict.reason});
     score.is_right.push_back(is_right);
     score.num_right += is_right ? 1 : 0;
   }

@@ -28,7 +28,8 @@ struct SuiteScore {
 };
 
 /// Lets a model answer a suite, one reply a prompt, checks the replies and records replies, verdicts and the metric
-/// "accuracy" with the suite's name as subject. A reply that was cut is wrong.
+/// "accuracy" with the suite's name as subject. A reply that was cut is checked as it stands, as published scorers do and
+/// as `measure` does; its recorded reason says that it was cut.
 SuiteScore score_on(const Suite& suite, const Responder& responder, const ReplyPlan& plan, ledger::Ledger& ledger,
                     const base::OnProgress& on_progress = {});
 

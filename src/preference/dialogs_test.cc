@@ -129,10 +129,10 @@ class ToolUser final : public generate::Generator {
  public:
   explicit ToolUser(std::string name) : name_(std::move(name)) {}
   std::vector<generate::GenerationResult> generate(std::span<const generate::GenerationRequest> requests,
-                                                   const generate::GenerationCallbacks&) override {
-    std::vector<generate::GenerationResult> results;
-    for (const auto& request : requests) {
-      const auto& last = request.dialog.messages.back();
+                                                   const generate::GenerationCallbacks& callbacks) override {
+    std::vector<generate::GenerationResult> results(requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const auto& last = requests[i].dialog.messages.back();
       generate::Response response;
       response.finish = generate::Finish::kTerminator;
       chat::Message message = assistant(name_ + " says " + last.content);
@@ -142,7 +142,8 @@ class ToolUser final : public generate::Generator {
         message.ending = chat::Ending::kMessage;
       }
       response.reply.messages = {message};
-      results.emplace_back().responses = {response};
+      if (callbacks.on_response) callbacks.on_response(i, 0, response);
+      results[i].responses = {response};
     }
     return results;
   }

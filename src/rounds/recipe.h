@@ -18,7 +18,7 @@ struct SamplingSection {
   double temperature = 1.0;
   double top_p = 1.0;
   std::int64_t max_tokens = 256;       ///< the longest reply, its terminator included
-  std::int64_t prompts_per_batch = 8;  ///< sampled and recorded together; what a killed run may lose
+  std::int64_t prompts_per_batch = 8;  ///< sampled together
 };
 
 /// How a model is trained, and how many variants are averaged (train::TrainOptions).
