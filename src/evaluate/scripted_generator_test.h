@@ -21,6 +21,7 @@ class ScriptedGenerator final : public generate::Generator {
   std::vector<generate::GenerationResult> generate(std::span<const generate::GenerationRequest> requests,
                                                    const generate::GenerationCallbacks& callbacks = {}) override {
     std::vector<generate::GenerationResult> results(requests.size());
+    std::int64_t num_told = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const auto& request = requests[i];
       ++num_requests;
@@ -39,7 +40,6 @@ class ScriptedGenerator final : public generate::Generator {
 
   int num_requests = 0;
   int num_replies = 0;
-  std::int64_t num_told = 0;
 
  private:
   static generate::Response response(std::string text) {
