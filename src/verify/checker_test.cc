@@ -56,6 +56,7 @@ INSTANTIATE_TEST_SUITE_P(
                       NumberCase{"50%", 50}, NumberCase{"#### $18", 18}, NumberCase{"6.02e23", 6.02e23},
                       NumberCase{"x-5", 5}, NumberCase{"In the end, 5.", 5}, NumberCase{".5", 0.5},
                       NumberCase{"The answer is 12 apples for 3 days.", 12}, NumberCase{"The answer is 3 + 4, that is 7", 7},
+                      NumberCase{"The answer is 30 + 30 = 60 pieces for 14 regular and 12 double plates", 60}, NumberCase{"The answer is 5 boxes + 2 boxes = 7 boxes", 7},
                       NumberCase{"about 2 1/2 cups", 2.5}, NumberCase{"\\boxed{2\\frac{3}{4}}", 2.75}, NumberCase{"-1 1/4", -1.25},
                       NumberCase{"from 7 3/2", 1.5}, NumberCase{"\u22125 degrees", -5}, NumberCase{"\\boxed{1{,}234}", 1234},
                       NumberCase{"\\boxed{3 \\times 10^{5}}", 3e5}, NumberCase{"6.5 x 10^-3 m", 6.5e-3}, NumberCase{"\\boxed{12\\%}", 12},

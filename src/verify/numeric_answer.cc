@@ -240,8 +240,12 @@ std::optional<std::string_view> after_answer_word(std::string_view text) {
   return rest.substr(0, std::min({rest.find('\n'), rest.find(". "), rest.size()}));  // the rest of the sentence
 }
 
-// The number in what follows "answer is": the first, unless it begins a calculation, "3 + 4 = 7".
+// The number in what follows "answer is": the first, or of a calculation the first behind its last equals sign:
+// "3 + 4 = 7 apples for 2 children" says 7.
 std::optional<WrittenNumber> number_of_statement(std::string_view text) {
+  if (const auto equals = text.rfind('='); equals != std::string_view::npos) {
+    if (auto result = number_of_statement(text.substr(equals + 1))) return result;
+  }
   for (std::size_t at = 0; at < text.size(); ++at) {
     const bool can_begin = is_digit(text[at]) || ((text[at] == '-' || text[at] == '.') && (at == 0 || !ends_operand(text[at - 1])));
     std::size_t length = 0;
@@ -249,9 +253,7 @@ std::optional<WrittenNumber> number_of_statement(std::string_view text) {
     if (!value) continue;
     auto behind = at + length;
     while (behind < text.size() && is_space(text[behind])) ++behind;
-    const bool goes_on = text.substr(at + length).find('=') != std::string_view::npos ||
-                         (behind < text.size() && std::string_view("+-*/").find(text[behind]) != std::string_view::npos);
-    if (goes_on) break;
+    if (behind < text.size() && std::string_view("+-*/").find(text[behind]) != std::string_view::npos) break;
     return WrittenNumber{*value, std::string(text.substr(at, length))};
   }
   return last_number(text);
