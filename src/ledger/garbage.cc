@@ -136,18 +136,11 @@ class Search {
   void find_replaced_models() {
     std::set<std::string> needed;
     for (const auto& stage : stages_) add_folders(stage.output, needed);
-    std::set<std::string> seen;
-    for (const auto& run : ledger_.runs()) {
-      if (!seen.insert(run.run).second) continue;
-      for (const auto& key : ledger_.stages_of_run(run.run)) {
-        if (keys_of_run_.contains(key)) continue;
-        const bool is_finished = ledger_.find_stage_end(key).has_value();
-        for (const auto& model : ledger_.models_of(key)) {
-          if (needed.contains(model.folder)) continue;
-          take(model.folder, model.hash,
-               is_finished ? "of a stage that the latest run has done anew" : "of a stage that never finished");
-        }
-      }
+    for (const auto& model : ledger_.all_models()) {
+      if (keys_of_run_.contains(model.stage) || needed.contains(model.folder)) continue;
+      take(model.folder, model.hash,
+           ledger_.find_stage_end(model.stage) ? "of a stage that the latest run has done anew"
+                                               : "of a stage that never finished");
     }
   }
 
@@ -161,11 +154,7 @@ class Search {
     if (stages_.empty() || !fs::is_directory(folder, error)) return;
     std::set<std::string> recorded;
     for (const auto& stage : stages_) add_folders(stage.output, recorded);
-    for (const auto& run : ledger_.runs()) {
-      for (const auto& key : ledger_.stages_of_run(run.run)) {
-        for (const auto& model : ledger_.models_of(key)) recorded.insert(model.folder);
-      }
-    }
+    for (const auto& model : ledger_.all_models()) recorded.insert(model.folder);
     for (const auto& entry : fs::directory_iterator(folder, error)) {
       const auto name = entry.path().filename().string();
       const auto path = "models/" + name;

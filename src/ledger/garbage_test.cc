@@ -96,6 +96,17 @@ TEST_F(GarbageTest, ModelsOfAStageThatWasDoneAnewMayGo) {
   EXPECT_THAT(paths(1), ElementsAre("models/a", "models/a1", "models/outside-the-ledger"));
 }
 
+TEST_F(GarbageTest, OfARunThatWentAnotherWayAndCameBackTheOtherWaysModelsMayGo) {
+  begin_run("run");
+  stage("key-a", "round 1 / sft", {"a1"}, "a");
+  begin_run("run");
+  stage("key-b", "round 1 / sft", {"b1"}, "b");
+  EXPECT_THAT(paths(1), ElementsAre("models/a", "models/a1", "models/outside-the-ledger"));
+  begin_run("run");
+  ledger_->add_stage_to_run("run", 0, "key-a");  // found done
+  EXPECT_THAT(paths(1), ElementsAre("models/b", "models/b1", "models/outside-the-ledger"));
+}
+
 TEST_F(GarbageTest, WhatAnUnfinishedStageOfTheLatestRunHasMadeStays) {
   begin_run("run");
   stage("0123456789", "start / small", {"s"}, "s");

@@ -74,9 +74,9 @@ class Ledger {
   void add(const StageBegin& stage);
   void add(const StageEnd& end);
   void add(const Metric& metric);
-  /// Says that a run needed this stage, whether it did the work or found it done. A run is a hash of its recipe.
+  /// Says that a run has needed this stage since it began last, done anew or found. A run is a hash of its recipe.
   void add_stage_to_run(std::string_view run, std::int64_t ordinal, std::string_view stage);
-  /// Makes `run` the latest one.
+  /// Makes `run` the latest one. Throws UserError while another process works on the latest one.
   void begin_run(std::string_view run, std::string_view recipe_name, std::string_view recipe_text);
 
   /// Facts by name; empty when the ledger does not hold them.
@@ -151,7 +151,7 @@ class Ledger {
   std::vector<Run> runs() const;
   /// Where data comes from, in the order of writing.
   std::vector<Source> sources() const;
-  /// The keys of the stages that a run has reached, in its order.
+  /// The stages a run has reached since it began last, then those that it reached earlier on the same way; no name twice.
   std::vector<std::string> stages_of_run(std::string_view run) const;
 
   /// Takes everything that comes from one source out of the ledger, in one transaction: its prompts, later turns of

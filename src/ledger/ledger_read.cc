@@ -1,6 +1,7 @@
 // Ledger: the functions that find facts.
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "ledger/compact_text.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_store.h"
+#include "ledger/run_beginning.h"
 
 namespace drover::ledger {
 namespace {
@@ -385,16 +387,45 @@ std::vector<Source> Ledger::sources() const {
   });
 }
 
+namespace {
+
+// Of stages with one name the last one, where the first one stands.
+std::vector<std::string> latest_of_each_name(const std::vector<std::string>& stages, const Ledger& ledger) {
+  std::vector<std::string> latest;
+  std::map<std::string, std::size_t> places;
+  for (const auto& stage : stages) {
+    const auto known = ledger.find_stage(stage);
+    const auto [place, is_new] = places.try_emplace(known ? known->name : stage, latest.size());
+    if (is_new) latest.emplace_back();
+    latest[place->second] = stage;
+  }
+  return latest;
+}
+
+}  // namespace
+
 std::vector<std::string> Ledger::stages_of_run(std::string_view run) const {
   return store_->guarded([&] {
-    const std::string key(run);
-    std::vector<std::string> stages;
-    for (const auto& stage : soci::rowset<std::string>(
-             (store_->sql.prepare << "select stage from run_stages where run = :run order by ordinal",
-              use(key, "run")))) {
-      stages.push_back(stage);
+    const std::string name(run);
+    std::vector<std::string> keys;  // of the run's beginnings, the latest first
+    for (const auto beginning : soci::rowset<std::int64_t>(
+             (store_->sql.prepare << "select seq from runs where run = :run order by seq desc", use(name, "run")))) {
+      keys.push_back(key_of_beginning(run, beginning));
     }
-    return stages;
+    keys.push_back(name);  // recorded by a drover that did not tell beginnings apart
+    std::vector<std::string> reached;
+    for (const auto& key : keys) {
+      const soci::rowset<std::string> rows =
+          (store_->sql.prepare << "select stage from run_stages where run = :run order by ordinal, seq", use(key, "run"));
+      const auto stages = latest_of_each_name(std::vector<std::string>(rows.begin(), rows.end()), *this);
+      const auto common = std::mismatch(reached.begin(), reached.end(), stages.begin(), stages.end());
+      if (common.first == reached.end()) {
+        reached = stages;
+      } else if (common.second != stages.end()) {
+        break;  // it went another way there
+      }
+    }
+    return reached;
   });
 }
 

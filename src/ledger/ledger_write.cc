@@ -11,11 +11,13 @@
 #include "ledger/ledger.h"
 #include "ledger/ledger_inserts.h"
 #include "ledger/ledger_store.h"
+#include "ledger/run_beginning.h"
 #include "ledger/running_process.h"
 
 namespace drover::ledger {
 namespace {
 
+using soci::into;
 using soci::use;
 
 // SOCI binds references: a named parameter must outlive the statement, which is the full expression here.
@@ -305,9 +307,13 @@ void Ledger::begin_run(std::string_view run, std::string_view recipe_name, std::
 
 void Ledger::add_stage_to_run(std::string_view run, std::int64_t ordinal, std::string_view stage) {
   store_->atomically([&] {
-    const std::string run_key(run);
+    const std::string run_name(run);
+    std::int64_t beginning = 0;
+    soci::indicator found = soci::i_null;
+    store_->sql << "select max(seq) from runs where run = :run", use(run_name, "run"), into(beginning, found);
+    const auto run_key = found == soci::i_ok ? key_of_beginning(run, beginning) : run_name;
     const std::string stage_key(stage);
-    const auto id = name_of_fields({"run stage", run, stage}, {});
+    const auto id = name_of_fields({"run stage", run_key, stage}, {});
     store_->sql << "insert into run_stages (id, run, ordinal, stage) values (:id, :run, :ordinal, :stage) on conflict "
                    "(id) do nothing",
         use(id, "id"), use(run_key, "run"), use(ordinal, "ordinal"), use(stage_key, "stage");
