@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "base/error.h"
@@ -156,6 +157,36 @@ TEST_F(GarbageTest, DeletesWhatIsListedAndSaysSoInItsPlace) {
   EXPECT_TRUE(std::filesystem::exists(home_ / "models/a/weights"));
   EXPECT_THAT(ledger_->removed_models(), ElementsAre("a1", "a2"));
   EXPECT_THAT(paths(0), IsEmpty());
+}
+
+TEST_F(GarbageTest, ARunDoesNotBeginWhileAnotherProcessWorks) {
+  ledger_.reset();
+  int lines[2];
+  ASSERT_EQ(pipe(lines), 0);
+  const auto child = fork();
+  if (child == 0) {
+    {
+      Ledger ledger(home_ / "ledger.sqlite");
+      ledger.begin_run("run", "recipe", "");
+    }
+    const auto told = write(lines[1], "x", 1);
+    pause();
+    _exit(told == 1 ? 0 : 1);
+  }
+  char word = 0;
+  ASSERT_EQ(read(lines[0], &word, 1), 1);
+  ledger_ = std::make_unique<Ledger>(home_ / "ledger.sqlite");
+  try {
+    ledger_->begin_run("another", "recipe", "");
+    ADD_FAILURE() << "it began";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(std::to_string(child)));
+  }
+  EXPECT_EQ(ledger_->latest_run()->run, "run");
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ledger_->begin_run("another", "recipe", "");
+  EXPECT_EQ(ledger_->latest_run()->run, "another");
 }
 
 TEST_F(GarbageTest, NothingIsDeletedWhileARunWorks) {

@@ -299,6 +299,11 @@ void Ledger::begin_run(std::string_view run, std::string_view recipe_name, std::
     const std::string text(recipe_text);
     const auto time = utc_now();
     const auto process = this_process();
+    // In the transaction, so that of two that begin together one comes second.
+    if (const auto latest = latest_run(); latest && latest->process != process && is_running(latest->process)) {
+      throw base::UserError("A run works in {} at this moment (process {}); wait until it has ended, or choose another home.",
+                            store_->file.parent_path().string(), latest->process.substr(0, latest->process.find(' ')));
+    }
     store_->sql << "insert into runs (run, recipe_name, recipe_text, began_at, process) values (:run, :name, :text, "
                    ":time, :process)",
         use(key, "run"), use(name, "name"), use(text, "text"), use(time, "time"), use(process, "process");

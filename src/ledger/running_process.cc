@@ -16,12 +16,14 @@ std::string host() {
   return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("unknown");
 }
 
-// Field 22 of /proc/PID/stat, in clock ticks since the machine started; empty when there is no such process.
+// Field 22 of /proc/PID/stat, in clock ticks since the machine started; empty when there is no such process, or only its
+// exit status is left (state Z).
 std::string started(long process) {
   std::ifstream file(fmt::format("/proc/{}/stat", process));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   auto at = text.rfind(')');  // the program's name before it may hold spaces
   if (at == std::string::npos) return {};
+  if (at != std::string::npos && text.compare(at, 3, ") Z") == 0) return {};
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
   if (at == std::string::npos) return {};
   return text.substr(at + 1, text.find(' ', at + 1) - at - 1);
