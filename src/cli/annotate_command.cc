@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest_name.h"
+#include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
 #include "ledger/ledger.h"
@@ -43,6 +44,7 @@ std::vector<std::string> stages_of(const ledger::Ledger& ledger) {
 }
 
 base::ExitStatus export_requests(const AnnotateOptions& options) {
+  if (!options.output.empty()) base::check_output_file(options.output);
   const auto ledger = open_home(options.home, ledger::Ledger::OpenMode::kReadOnly);
   auto requests = ledger.pending_requests();
   if (options.all) {

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/nearest_name.h"
+#include "base/output_file.h"
 #include "base/thread_pool.h"
 #include "chat/dialog_file.h"
 #include "cli/choose_format.h"
@@ -105,6 +106,8 @@ Checked check(const CurateOptions& options) {
     throw base::UserError("Say where the rows go by -o FILE, or see what would happen by --dry-run.");
   if (options.out == "-" && options.json)
     throw base::UserError("-o - and --json both need standard output: write the rows to a file.");
+  if (!options.dry_run) base::check_output_file(options.out);
+  if (!options.decisions.empty() && !options.dry_run) base::check_output_file(options.decisions);
   Checked checked{.cleaning = cleaning_of(options), .near_duplicates = options.near_duplicates, .mix = std::nullopt};
   options.decontamination.validate();
   options.quality.validate();

@@ -10,6 +10,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/output_file.h"
 #include "base/proportion.h"
 #include "base/random_stream.h"
 #include "cli/commands.h"
@@ -234,6 +235,7 @@ base::ExitStatus run_evaluation(const EvaluateOptions& options) {
   if (!(options.responder.memory_gib > 0.0 && options.responder.memory_gib < 1e6)) {
     throw base::UserError("--memory {} is not possible: give gibibytes, as --memory 2.", options.responder.memory_gib);
   }
+  if (!options.out.empty()) base::check_output_file(options.out);
   const std::filesystem::path data = options.data.empty() ? evaluate::default_data_folder() : std::filesystem::path(options.data);
   std::vector<evaluate::Suite> suites;
   for (const auto& name : options.suites) {

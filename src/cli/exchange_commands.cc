@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/file.h"
+#include "base/output_file.h"
 #include "chat/strict_json.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
@@ -31,6 +32,7 @@ std::string json_line(const chat::Json& fact) {
 }
 
 base::ExitStatus export_home(const ExchangeOptions& options) {
+  base::check_output_file(options.file);
   const ledger::Ledger ledger(std::filesystem::path(options.home) / "ledger.sqlite",
                               ledger::Ledger::OpenMode::kReadOnly);
   if (options.file == "-") {

@@ -11,6 +11,7 @@
 
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "base/output_file.h"
 #include "chat/dialog_file.h"
 #include "chat/dialog_json.h"
 #include "cli/choose_format.h"
@@ -193,6 +194,7 @@ base::ExitStatus generate_samples(const GenerateOptions& options) {
     throw base::UserError("--responses {} is not possible: ask for at most {} samples of a prompt.", options.responses, generate::kMaxResponses);
   }
   if (!(options.memory_gib > 0.0 && options.memory_gib < 1e6)) throw base::UserError("--memory {} is not possible: give gibibytes, as --memory 2.", options.memory_gib);
+  if (!options.out.empty()) base::check_output_file(options.out);
   model::use_threads(options.threads);
   const auto prompts = read_prompts(options);
   const auto answering = options.endpoints.empty() ? local_model(options) : servers(options);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
 #include "cli/report_files.h"
@@ -70,6 +71,7 @@ base::ExitStatus compare(const HomeOptions& options) {
 }
 
 base::ExitStatus write_report(const HomeOptions& options) {
+  if (!options.output.empty()) base::check_output_file(options.output);
   const auto ledger = open_home(options.home);
   const auto summary = report::summarise(ledger);
   if (options.json) {

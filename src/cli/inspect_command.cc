@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/output_file.h"
 #include "chat/dialog_file.h"
 #include "cli/choose_format.h"
 #include "cli/commands.h"
@@ -42,6 +43,7 @@ InspectedRow inspect_line(const chat::ChatFormat& format, std::string_view line,
 }
 
 base::ExitStatus inspect(const InspectOptions& options) {
+  if (!options.html.empty()) base::check_output_file(options.html);
   const auto format = choose_format(options.format, model::model_path(options.model));
   const bool colour = wants_colour(stdout);
   const auto file = options.dialogs == "-" ? std::string("standard input") : options.dialogs;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "cli/commands.h"
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
@@ -73,6 +74,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   apply_config(arguments);
   check_options_of_kind(arguments);
   arguments.train.lora.validate();  // before anything is loaded
+  if (!arguments.log.empty()) base::check_output_file(arguments.log);
   const auto start_path = model::model_path(arguments.model);
   const train::ResultFolder result(arguments.out, start_path, arguments.checkpoint, arguments.train.lora.is_on());
   model::use_threads(arguments.threads);
