@@ -14,6 +14,7 @@
 #include "chat/strict_json.h"
 #include "cli/commands.h"
 #include "cli/json_output.h"
+#include "cli/new_home.h"
 #include "ledger/fact_json.h"
 #include "ledger/ledger.h"
 #include "ledger/parquet_file.h"
@@ -70,7 +71,7 @@ void import_line(ledger::Ledger& ledger, std::string_view line, std::map<std::st
 }
 
 base::ExitStatus import_home(const ExchangeOptions& options) {
-  std::filesystem::create_directories(options.home);
+  NewHome home(options.home);
   ledger::Ledger ledger(std::filesystem::path(options.home) / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
   std::map<std::string, std::int64_t> counts;
   // All or nothing: a file with a fault in its last line leaves the ledger as it was.
@@ -93,6 +94,7 @@ base::ExitStatus import_home(const ExchangeOptions& options) {
     });
   }
   batch.commit();
+  home.keep();
   std::string text;
   for (const auto& [kind, count] : counts) text += fmt::format("{}{} {}{}", text.empty() ? "" : ", ", count, kind, count == 1 ? "" : "s");
   write_output("imported: " + (text.empty() ? std::string("nothing") : text) + "\n");
