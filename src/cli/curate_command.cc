@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "cli/compute_type.h"
 #include "cli/curated_output.h"
 #include "cli/json_output.h"
+#include "cli/measured_judge.h"
 #include "cli/progress_line.h"
 #include "curate/cleaning.h"
 #include "curate/curation.h"
@@ -34,6 +37,8 @@
 #include "generate/local_generator.h"
 #include "generate/scorer.h"
 #include "judge/answer_forms.h"
+#include "judge/judge.h"
+#include "judge/standing.h"
 #include "model/encoder.h"
 #include "model/model.h"
 #include "model/model_path.h"
@@ -53,8 +58,9 @@ struct CurateOptions {
   curate::CleaningOptions cleaning;
   std::vector<std::string> suites;
   curate::DecontaminationOptions decontamination;
-  std::string reward, judge, topics, encoder = "all-minilm-l6-v2", against = "all_earlier", mix, tokenizer,
+  std::string reward, topics, encoder = "all-minilm-l6-v2", against = "all_earlier", mix, tokenizer,
                                      dtype = "bf16", device = "cpu";
+  JudgeRequest judge;
   bool by_quality = false;
   curate::QualityOptions quality;
   double dedup = 0.0;
@@ -99,6 +105,7 @@ struct Checked {
   curate::CleaningOptions cleaning;
   curate::NearDuplicateOptions near_duplicates;
   std::optional<curate::MixOptions> mix;
+  std::vector<judge::LabelledSet> calibration;
 };
 
 Checked check(const CurateOptions& options) {
@@ -106,9 +113,10 @@ Checked check(const CurateOptions& options) {
     throw base::UserError("Say where the rows go by -o FILE, or see what would happen by --dry-run.");
   if (options.out == "-" && options.json)
     throw base::UserError("-o - and --json both need standard output: write the rows to a file.");
+  if (options.judge.model.empty() && options.judge.is_forced) throw base::UserError("--force-judge needs a judge: --judge MODEL.");
   if (!options.dry_run) base::check_output_file(options.out);
   if (!options.decisions.empty() && !options.dry_run) base::check_output_file(options.decisions);
-  Checked checked{.cleaning = cleaning_of(options), .near_duplicates = options.near_duplicates, .mix = std::nullopt};
+  Checked checked{.cleaning = cleaning_of(options), .near_duplicates = options.near_duplicates, .mix = std::nullopt, .calibration = {}};
   options.decontamination.validate();
   options.quality.validate();
   if (options.dedup != 0.0) {
@@ -118,6 +126,7 @@ Checked check(const CurateOptions& options) {
     checked.near_duplicates.validate();
   }
   if (!options.mix.empty()) checked.mix = curate::read_mix(options.mix);
+  if (!options.judge.model.empty()) checked.calibration = calibration_sets(options.judge);
   return checked;
 }
 
@@ -190,12 +199,19 @@ void fill_rewards(curate::Curation& curation, const CurateOptions& options, cons
   curate::fill_rewards(curation.rows(), scorer, on_progress);
 }
 
-void ask_judge(curate::Curation& curation, const CurateOptions& options, const base::OnProgress& on_progress) {
-  const auto [model, format] = load(options.judge, options);
+/// A judge at chance would call good and bad rows the same, so it is measured before its points count.
+void ask_judge(curate::Curation& curation, const CurateOptions& options, std::span<const judge::LabelledSet> sets,
+               ProgressLine& progress, CuratedFacts& facts) {
+  const auto [model, format] = load(options.judge.model, options);
   const auto generator = generate::make_local_generator(model, format);
-  judge::Judge judge(*generator, judge::answer_forms(model->tokenizer()));
-  judge.on_progress = on_progress;
-  curate::judge_quality(curation.rows(), judge);
+  const auto forms = judge::answer_forms(model->tokenizer());
+  judge::Judge judge(*generator, forms);
+  judge.on_progress = progress.on_progress();
+  const auto rows = curation.rows();
+  if (std::any_of(rows.begin(), rows.end(), [](const curate::Row& row) { return !row.quality; })) {
+    facts.judge = measure_judge(*generator, forms, options.judge, sets, progress);
+    if (facts.judge->counts()) curate::judge_quality(rows, judge);
+  }
   curate::judge_difficulty(curation.rows(), judge);
   curate::tag_intentions(curation.rows(), judge);
 }
@@ -260,7 +276,7 @@ base::ExitStatus run(const CurateOptions& options) {
   if (!options.suites.empty()) decontaminate(curation, options, on_progress);
   if (!options.topics.empty()) fill_topics(curation, options, on_progress);
   if (!options.reward.empty()) fill_rewards(curation, options, on_progress);
-  if (!options.judge.empty()) ask_judge(curation, options, on_progress);
+  if (!options.judge.model.empty()) ask_judge(curation, options, checked.calibration, progress, facts);
   if (options.by_quality) curation.apply("quality", curate::high_quality(curation.rows(), options.quality));
   if (options.dedup != 0.0) drop_near_duplicates(curation, options, checked.near_duplicates, on_progress);
   refuse_nothing_left(curation, options, facts);
@@ -309,8 +325,19 @@ void add_scoring_options(CLI::App& command, CurateOptions& options) {
   command.add_option("--topics", options.topics,
                      "model that sorts rows without a topic: a classifier by `drover train classify`, or a chat model");
   command.add_option("--reward", options.reward, "reward model that scores rows without a reward");
-  command.add_option("--judge", options.judge,
+  command.add_option("--judge", options.judge.model,
                      "chat model that judges quality and difficulty and lists intentions where they are not known");
+  command
+      .add_option("--calibration", options.judge.calibration,
+                  "with --judge: what it is measured on before its points count: pandalm, llmbar (the parts that ship "
+                  "with drover) or JSONL files of judged pairs in their shapes")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      .add_option("--calibration-pairs", options.judge.pairs, "takes so many pairs of each, spread over it; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_flag("--force-judge", options.judge.is_forced, "let the judge's points count although it is not above chance");
   command.add_flag(
       "--quality", options.by_quality,
       "keep rows of high quality only: the best rewards of each capability, and what the judge gives all points");

@@ -115,11 +115,17 @@ nlohmann::ordered_json json_of(const curate::Curation& curation, const CuratedFa
     phrases.push_back(
         {{"phrase", phrase.phrase}, {"apologises", phrase.apologises}, {"found", phrase.found}, {"kept", phrase.kept}});
   }
-  return {{"rows", curation.rows().size()},
-          {"steps", std::move(steps)},
-          {"phrases", std::move(phrases)},
-          {"unit", facts.unit},
-          {"table", curate::json_of(facts.table)}};
+  nlohmann::ordered_json object = {{"rows", curation.rows().size()},
+                                   {"steps", std::move(steps)},
+                                   {"phrases", std::move(phrases)},
+                                   {"unit", facts.unit},
+                                   {"table", curate::json_of(facts.table)}};
+  if (facts.judge) {
+    object["judge"] = {{"is_above_chance", facts.judge->standing.is_above_chance()},
+                       {"counts", facts.judge->counts()},
+                       {"calibrations", facts.judge->standing.to_json()}};
+  }
+  return object;
 }
 
 }  // namespace drover::cli

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "cli/measured_judge.h"
 #include "curate/curation.h"
 #include "curate/mix_table.h"
 #include "curate/openings.h"
@@ -26,6 +28,7 @@ struct CuratedFacts {
   std::string unit;  ///< what the table counts: "tokens" or "words"
   std::vector<curate::OpeningPhrase> phrases = {};
   std::vector<curate::SftTableLine> table = {};
+  std::optional<MeasuredJudge> judge = std::nullopt;  ///< empty: none was asked about quality
 };
 
 /// Each row so often as `copies` says. The file holds its old content until all of them are written; "-" is standard

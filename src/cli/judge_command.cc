@@ -1,17 +1,12 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "base/shipped_data.h"
 #include "cli/choose_format.h"
 #include "cli/commands.h"
 #include "cli/compute_type.h"
@@ -20,6 +15,8 @@
 #include "cli/progress_line.h"
 #include "generate/local_generator.h"
 #include "judge/calibration.h"
+#include "judge/labelled_sets.h"
+#include "judge/standing.h"
 #include "model/model.h"
 #include "model/model_path.h"
 #include "model/threads.h"
@@ -37,59 +34,22 @@ struct JudgeArguments {
   bool probabilities = false, allow_tie = false, json = false;
 };
 
-struct LabelledSet {
-  std::string name;
-  std::vector<std::filesystem::path> files;
-};
-
-constexpr std::array<std::string_view, 2> kSets = {"pandalm", "llmbar"};
-
-// The .jsonl files of a folder, in the order of their names.
-std::vector<std::filesystem::path> jsonl_files_in(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-// The whole set where a folder of data sets is named, else the part that ships with the program.
-LabelledSet find_set(const std::string& name, const std::string& data) {
-  if (std::find(kSets.begin(), kSets.end(), name) == kSets.end()) {
-    throw base::UserError("--on {}: there is no such set; there are {}.", name, fmt::join(kSets, ", "));
-  }
+// A folder of whole sets that the user has; none: the parts that ship with the program.
+std::filesystem::path folder_of_sets(const JudgeArguments& arguments) {
+  if (!arguments.data.empty()) return arguments.data;
   const char* variable = std::getenv("DROVER_DATA");
-  const std::string folder = !data.empty() ? data : variable != nullptr ? variable : "";
-  if (!folder.empty()) {
-    auto files = jsonl_files_in(std::filesystem::path(folder) / name);
-    if (files.empty()) {
-      throw base::UserError("{}/{} holds no .jsonl files; leave {} away to take the rows that ship with drover.", folder, name,
-                            data.empty() ? "DROVER_DATA" : "--data");
-    }
-    return {name, std::move(files)};
-  }
-  const auto shipped = base::shipped_data("judge/" + name + ".jsonl");
-  if (!shipped) throw base::UserError("The rows of {} that ship with drover are not beside the program; name a folder by --data.", name);
-  return {name, {*shipped}};
+  return variable != nullptr ? variable : "";
 }
 
-std::vector<LabelledSet> sets_of(const JudgeArguments& arguments) {
-  std::vector<LabelledSet> sets;
-  for (const auto& name : arguments.sets) sets.push_back(find_set(name, arguments.data));
-  for (const auto& file : arguments.files) sets.push_back({file, {file}});
+std::vector<judge::LabelledSet> sets_of(const JudgeArguments& arguments) {
+  std::vector<judge::LabelledSet> sets;
+  for (const auto& name : arguments.sets) sets.push_back({name, judge::read_labelled_set(name, folder_of_sets(arguments))});
+  for (const auto& file : arguments.files) sets.push_back({file, judge::read_labelled_pairs(file)});
   if (sets.empty()) throw base::UserError("Say what to calibrate on: --on pandalm,llmbar, or --calibrate FILE.");
-  return sets;
-}
-
-std::vector<judge::LabelledPair> pairs_of(const LabelledSet& set, std::int64_t rows) {
-  std::vector<judge::LabelledPair> pairs;
-  for (const auto& file : set.files) {
-    auto read = judge::read_labelled_pairs(file);
-    pairs.insert(pairs.end(), std::make_move_iterator(read.begin()), std::make_move_iterator(read.end()));
+  for (auto& set : sets) {
+    if (arguments.rows > 0) set.pairs = judge::spread_sample(set.pairs, arguments.rows);
   }
-  return rows == 0 ? pairs : judge::spread_sample(pairs, rows);
+  return sets;
 }
 
 /// A judge, and what it is made of.
@@ -117,8 +77,6 @@ base::ExitStatus calibrate(const JudgeArguments& arguments) {
   if (arguments.rows < 0) throw base::UserError("--rows {} is not possible; 0 takes all.", arguments.rows);
   model::use_threads(arguments.threads);
   const auto sets = sets_of(arguments);
-  std::vector<std::vector<judge::LabelledPair>> pairs;
-  for (const auto& set : sets) pairs.push_back(pairs_of(set, arguments.rows));
   const auto model = arguments.endpoints.empty() ? local_judge(arguments) : remote_judge(arguments);
   const judge::JudgeOptions options{.use_probabilities = arguments.probabilities, .give_up_after = 0, .seed = arguments.seed};
   auto all = chat::Json::array();
@@ -126,7 +84,7 @@ base::ExitStatus calibrate(const JudgeArguments& arguments) {
     judge::Judge judge(*model.generator, model.forms, options);
     ProgressLine progress;
     judge.on_progress = progress.on_progress();
-    const auto calibration = judge::calibrate(judge, pairs[i], {.allow_tie = arguments.allow_tie});
+    const auto calibration = judge::calibrate(judge, sets[i].pairs, {.allow_tie = arguments.allow_tie});
     progress.clear();
     if (arguments.json) {
       auto json = calibration.to_json();

@@ -3,24 +3,17 @@
 #include <algorithm>
 
 #include "base/content_hash.h"
-#include "base/error.h"
-#include "base/shipped_data.h"
 #include "judge/answer_forms.h"
 #include "judge/calibration.h"
-#include "judge/labelled_pairs.h"
+#include "judge/labelled_sets.h"
+#include "judge/standing.h"
 
 namespace drover::rounds {
 namespace {
 
-std::filesystem::path file_of_set(const Recipe& recipe, const std::string& set) {
-  if (set != "pandalm" && set != "llmbar") return recipe.resolve(set);
-  const auto shipped = base::shipped_data("judge/" + set + ".jsonl");
-  if (!shipped) {
-    throw base::UserError("{}: the pairs of {} that ship with drover are not beside the program; name a file in "
-                          "\"calibrate_on\" of [judge].",
-                          recipe.file.string(), set);
-  }
-  return *shipped;
+std::vector<judge::LabelledPair> pairs_of_set(const Recipe& recipe, const std::string& set) {
+  auto pairs = judge::is_labelled_set_name(set) ? judge::read_labelled_set(set) : judge::read_labelled_pairs(recipe.resolve(set));
+  return recipe.judge.pairs > 0 ? judge::spread_sample(pairs, recipe.judge.pairs) : pairs;
 }
 
 judge::Judge make_judge(Workspace& work, const ModelRef& model, const judge::JudgeOptions& options,
@@ -53,19 +46,14 @@ JudgeReport JudgeReport::from_json(const chat::Json& json) {
 JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const ModelRef& model) {
   const auto& section = work.recipe.judge;
   JudgeReport report{.model = model};
-  judge::Calibration all;
+  judge::Standing standing;
   for (const auto& set : section.calibrate_on) {
-    auto pairs = judge::read_labelled_pairs(file_of_set(work.recipe, set));
-    if (section.pairs > 0) pairs = judge::spread_sample(pairs, section.pairs);
+    const auto pairs = pairs_of_set(work.recipe, set);
     std::vector<std::unique_ptr<generate::Generator>> generators;
     auto judge = make_judge(work, model, {.give_up_after = 0, .seed = work.seed(stage)}, generators);
     judge.on_progress = work.on_progress;
     const auto found = judge::calibrate(judge, pairs);
-    all.right += found.right;
-    all.wrong += found.wrong;
-    auto json = found.to_json();
-    json["set"] = set;
-    report.calibrations.push_back(std::move(json));
+    standing.sets.emplace_back(set, found);
     const auto interval = found.accuracy_interval();
     work.ledger.add(ledger::Metric{.stage = stage,
                                    .name = "judge accuracy",
@@ -76,7 +64,8 @@ JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const Mod
                                    .high = interval.high,
                                    .count = found.pairs});
   }
-  report.is_above_chance = all.right + all.wrong > 0 && all.is_above_chance();
+  report.is_above_chance = standing.is_above_chance();
+  report.calibrations = standing.to_json();
   report.is_used = report.is_above_chance || section.force;
   return report;
 }
