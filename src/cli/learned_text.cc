@@ -46,4 +46,13 @@ std::string learned_text(const model::TokenRow& row, const text::Tokenizer& toke
   return text;
 }
 
+std::string learned_text_for(const ScreenSize& screen, const model::TokenRow& row, const text::Tokenizer& tokenizer, bool learns_targets, bool colour) {
+  std::int64_t most = 400;
+  // Measured with the marks, which take columns, in place of colours, which take none.
+  while (most > 1 && lines_on_screen(learned_text(row, tokenizer, learns_targets, false, most), screen.columns) + 2 > screen.lines) {
+    most = most * 3 / 4;
+  }
+  return learned_text(row, tokenizer, learns_targets, colour, most);
+}
+
 }  // namespace drover::cli

@@ -1,8 +1,10 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace drover::cli {
@@ -39,6 +41,32 @@ bool wants_colour(std::FILE* stream) {
   if (refused != nullptr && *refused != '\0') return false;
   const char* kind = std::getenv("TERM");
   return is_terminal(stream) && kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+ScreenSize screen_size(std::FILE* stream) {
+  ScreenSize size;
+  winsize given{};
+  if (::ioctl(fileno(stream), TIOCGWINSZ, &given) != 0 || given.ws_row == 0 || given.ws_col == 0) return size;
+  return {.lines = given.ws_row, .columns = given.ws_col};
+}
+
+std::int64_t lines_on_screen(std::string_view text, int columns) {
+  constexpr std::int64_t kTab = 8;
+  std::int64_t lines = 0;
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    std::int64_t width = 0;
+    for (const char character : text.substr(0, end)) {
+      const auto byte = static_cast<unsigned char>(character);
+      // Letters of most scripts that take three bytes or more are two columns wide.
+      if (character == '\t') width = (width / kTab + 1) * kTab;
+      else if (byte < 0x80 || (byte >= 0xC0 && byte < 0xE0)) ++width;
+      else if (byte >= 0xE0) width += 2;
+    }
+    lines += std::max<std::int64_t>(1, (width + columns - 1) / columns);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 std::string shown(std::string_view text) {

@@ -22,6 +22,20 @@ TEST(Shown, Utf8StaysAndOtherBytesBecomeVisible) {
   EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
 }
 
+TEST(LinesOnScreen, LongLinesGoOnInTheNext) {
+  EXPECT_EQ(lines_on_screen("", 10), 0);
+  EXPECT_EQ(lines_on_screen("a\n\nb\n", 10), 3);
+  EXPECT_EQ(lines_on_screen("a\n\nb", 10), 3);
+  EXPECT_EQ(lines_on_screen("0123456789\n", 10), 1);
+  EXPECT_EQ(lines_on_screen("0123456789x\n", 10), 2);
+}
+
+TEST(LinesOnScreen, CountColumnsNotBytes) {
+  EXPECT_EQ(lines_on_screen("\u00e9\u00e9\u00e9\u00e9", 4), 1);
+  EXPECT_EQ(lines_on_screen("\u4f60\u4f60\u4f60", 4), 2);  // two columns each
+  EXPECT_EQ(lines_on_screen("a\tb", 8), 2);                  // the tab ends at column 8
+}
+
 TEST(Progress, ShowsRateAndTimeLeft) {
   base::Progress progress;
   progress.what = "sft";

@@ -46,8 +46,8 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
 void add_report_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--on-bad-row", arguments.on_bad_row, "rows that cannot be learned: stop, or skip, count and list them")
       ->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
-  command.add_option("--show-rows", arguments.show_rows, "show so many rows before the first step, with what they teach")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}))->capture_default_str();
+  command.add_option("--show-rows", arguments.show_rows, "show so many rows before the first step, with what they teach in colour; 0: none; not given: 2 on a terminal")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}));
   command.add_option("--log", arguments.log, "append one JSON object a step to this file");
   command.add_option("--tensorboard", arguments.tensorboard, "write TensorBoard's event files into this folder");
   command.add_flag("--json", arguments.json, "print one JSON object a step");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct TrainArguments {
   std::uint64_t head_seed = 0;
   double centring = 0.0;
   std::int64_t max_tokens = 8192;
-  std::int64_t show_rows = 0;
+  std::optional<std::int64_t> show_rows;  ///< before the first step; not given: two on a terminal, else none
   int threads = 0;
   bool nll_per_token = false;
   bool compare_terminators = false;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr double kUnusual = 5.0;    // standard deviations above the losses before
 constexpr std::size_t kListed = 20;  // lines named in one message
+constexpr std::int64_t kRowsOnATerminal = 2;
 
 std::string object_line(const train::StepReport& report) {
   nlohmann::ordered_json line = {{"step", report.step}, {"steps", report.total_steps}, {"loss", report.loss}};
@@ -75,11 +76,14 @@ void TrainLog::show_rows(const text::Tokenizer& tokenizer) const {
     fmt::print(stderr, "{}: {} comparisons below {} are left out\n", arguments_.data, rows_.num_unclear, arguments_.lowest_level);
   }
   const bool learns_targets = rows_.labelled.empty() && rows_.facts.empty();
-  const auto count = std::min(arguments_.show_rows, rows_.size());
+  // A person who watches sees at once whether the right part is learned; a program is not disturbed.
+  const bool is_watched = is_terminal(stdout) && is_terminal(stderr) && !arguments_.json;
+  const auto count = std::min(arguments_.show_rows.value_or(is_watched ? kRowsOnATerminal : 0), rows_.size());
   for (std::int64_t i = 0; i < count; ++i) {
     fmt::print(stderr, "{}, line {}: {} tokens, {} learned\n{}\n", arguments_.data, rows_.lines[static_cast<std::size_t>(i)],
                rows_.tree(i).num_tokens(), rows_.tree(i).learned.size(),
-               learned_text(rows_.tree(i), tokenizer, learns_targets, wants_colour(stderr)));
+               is_terminal(stderr) ? learned_text_for(screen_size(stderr), rows_.tree(i), tokenizer, learns_targets, wants_colour(stderr))
+                                   : learned_text(rows_.tree(i), tokenizer, learns_targets, false));
   }
 }
 
