@@ -22,7 +22,7 @@ th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--
 thead th { color: var(--soft); font-size: .85em; vertical-align: bottom; background: var(--panel); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .85em; overflow-wrap: anywhere; }
-tbody th { min-width: 5.5em; overflow-wrap: anywhere; } td:not(.number) { min-width: 5.5em; } td small, .together { white-space: nowrap; } td code { display: inline-block; min-width: 9em; }
+tbody th { min-width: 6.5em; overflow-wrap: break-word; } td:not(.number) { min-width: 5.5em; } td small, .together { white-space: nowrap; } td code { display: inline-block; min-width: 9em; }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); white-space: pre-wrap; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: isolate; min-width: 14em; max-width: 30em; max-height: 16em; overflow-y: auto; }
 .kept, .better { color: var(--good); } .worse { color: var(--bad); } .paper { white-space: nowrap; }

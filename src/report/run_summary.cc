@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "report/stage_output.h"
@@ -38,18 +39,43 @@ void add_accuracies(const ledger::Ledger& ledger, const std::vector<ledger::Metr
   }
 }
 
+// A few prompts worth reading: of each capability one that kept a reply, before others that kept one, before the rest.
+std::vector<ledger::PromptId> prompts_to_show(const ledger::Ledger& ledger, const std::vector<ledger::Decision>& decisions) {
+  std::vector<ledger::PromptId> ranks[3];
+  std::set<std::string> capabilities;
+  std::set<ledger::PromptId> seen;
+  for (const bool wants_kept : {true, false}) {
+    for (const auto& decision : decisions) {
+      if (wants_kept && !decision.is_kept) continue;
+      const auto generation = ledger.find(decision.generation);
+      const auto prompt = generation ? ledger.find(generation->prompt) : std::nullopt;
+      if (!prompt || !seen.insert(generation->prompt).second) continue;
+      const auto capability = prompt->tags.empty() ? std::string() : prompt->tags.front();
+      const bool is_first = wants_kept && capabilities.insert(capability).second;
+      ranks[is_first ? 0 : wants_kept ? 1 : 2].push_back(generation->prompt);
+    }
+  }
+  std::vector<ledger::PromptId> chosen;
+  for (const auto& rank : ranks) {
+    for (const auto prompt : rank) {
+      if (chosen.size() < kNumSamples) chosen.push_back(prompt);
+    }
+  }
+  return chosen;
+}
+
 std::vector<SampledPrompt> samples_of(const ledger::Ledger& ledger, const std::string& stage) {
+  const auto decisions = ledger.decisions_of(stage);
   std::vector<SampledPrompt> samples;
   std::map<ledger::PromptId, std::size_t> place;
-  for (const auto& decision : ledger.decisions_of(stage)) {
+  for (const auto id : prompts_to_show(ledger, decisions)) {
+    const auto prompt = *ledger.find(id);
+    place[id] = samples.size();
+    samples.push_back({.question = text_of(prompt.dialog.messages), .expected = prompt.expected, .replies = {}});
+  }
+  for (const auto& decision : decisions) {
     const auto generation = ledger.find(decision.generation);
-    if (!generation) continue;
-    if (!place.contains(generation->prompt)) {
-      const auto prompt = ledger.find(generation->prompt);
-      if (samples.size() == kNumSamples || !prompt) continue;
-      place[generation->prompt] = samples.size();
-      samples.push_back({.question = text_of(prompt->dialog.messages), .expected = prompt->expected, .replies = {}});
-    }
+    if (!generation || !place.contains(generation->prompt)) continue;
     ReplyLine reply{.id = decision.generation.hex(),
                     .text = text_of(generation->reply),
                     .score = {},

@@ -156,6 +156,24 @@ TEST_F(RunSummaryTest, CountsWhatTheLedgerHolds) {
   EXPECT_THAT(summary.sources[1].rows, ElementsAre(Pair("sft", 2)));
 }
 
+TEST_F(RunSummaryTest, ShowsPromptsThatKeptAReplyFirstAndOneOfEachCapability) {
+  ledger_->begin_run("run", "small", "name = \"small\"");
+  begin("round 1 / reject");
+  const auto answered = [&](const std::string& text, const std::string& capability, bool is_kept) {
+    decide(reply(prompt(text, capability), "round 1 / reject", 0, "x"), "round 1 / reject", "best of K", is_kept, "");
+  };
+  answered("no reply was right", "sums", false);
+  for (const auto* text : {"first sum", "second sum", "third sum", "fourth sum"}) answered(text, "sums", true);
+  answered("hello", "chat", true);
+  end("round 1 / reject", "{}");
+  std::vector<std::string> questions;
+  for (const auto& sample : summarise(*ledger_).samples) questions.push_back(sample.question);
+  ASSERT_EQ(questions.size(), 4U);
+  EXPECT_THAT(questions[0], HasSubstr("first sum"));
+  EXPECT_THAT(questions[1], HasSubstr("hello"));
+  EXPECT_THAT(questions[2], HasSubstr("second sum"));
+}
+
 TEST_F(RunSummaryTest, AnUnfinishedRunGivesAPageThatSaysSoAndNoCard) {
   one_round();
   const auto summary = summarise(*ledger_);
