@@ -186,6 +186,24 @@ TEST_F(RunSummaryTest, AnUnfinishedRunGivesAPageThatSaysSoAndNoCard) {
   EXPECT_FALSE(model_card(summary));
 }
 
+TEST_F(RunSummaryTest, TheDeployedModelIsThatOfTheWayTheLatestRunTook) {
+  const auto choose = [&](const std::string& key, const std::string& model) {
+    ledger_->begin_run("run", "small", "name = \"small\"");
+    if (!ledger_->find_stage(key)) {
+      ledger_->add(ledger::StageBegin{.key = key, .name = "round 1 / choose", .inputs = "{}", .options = "{}"});
+      end(key, fmt::format(R"({{"average": {{"hash": "{0}", "name": "{0}", "folder": "models/{0}"}}, "variants": []}})", model));
+    }
+    ledger_->add_stage_to_run("run", 0, key);
+  };
+  for (const auto& [key, model] : std::vector<std::pair<std::string, std::string>>{{"k1", "first"}, {"k2", "second"}, {"k1", "first"}}) {
+    choose(key, model);
+    const auto summary = summarise(*ledger_);
+    ASSERT_EQ(summary.deployed.size(), 1U);
+    EXPECT_EQ(summary.deployed[0].name, model);
+    EXPECT_EQ(summary.stages.size(), 1U);
+  }
+}
+
 TEST_F(RunSummaryTest, ARunWithoutStagesGivesAPage) {
   ledger_->begin_run("run", "small", "");
   EXPECT_THAT(html_page(summarise(*ledger_)), HasSubstr("no stages yet"));

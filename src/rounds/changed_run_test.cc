@@ -1,0 +1,109 @@
+// A home in which a recipe, its models or its files change between two runs, and prompts that do not fit.
+#include <gmock/gmock.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "rounds/round.h"
+#include "rounds/tiny_recipe_test.h"
+
+namespace drover::rounds {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+using Changes = std::vector<std::pair<std::string, std::string>>;
+
+class ChangedRunTest : public ::testing::Test {
+ protected:
+  std::filesystem::path home() const { return folder_.path() / "home"; }
+
+  /// The tiny recipe with a smaller model and fewer steps.
+  static Recipe recipe(Changes changes = {}) {
+    for (const auto& [from, to] : Changes{{"rounds = 6", "rounds = 1"},
+                                          {"hidden_size = 64", "hidden_size = 16"},
+                                          {"intermediate_size = 128", "intermediate_size = 32"},
+                                          {"steps = 900", "steps = 60"},
+                                          {"replies_per_prompt = 10", "replies_per_prompt = 4"},
+                                          {"comparisons_per_prompt = 4", "comparisons_per_prompt = 6"}})
+      changes.emplace_back(from, to);
+    return tiny_recipe(changes);
+  }
+
+  /// Which stages were done, and which of them anew.
+  std::map<std::string, bool> run(const Recipe& recipe, const std::string& last) const {
+    std::map<std::string, bool> is_new;
+    run_recipe(recipe, {.home = home(), .last_stage = last, .on_progress = {}, .on_stage = [&](const StageEvent& event) {
+                          if (event.kind != StageEvent::Kind::kBegun) is_new[event.name] = event.kind == StageEvent::Kind::kFinished;
+                        }});
+    return is_new;
+  }
+
+  ledger::Ledger ledger() const { return ledger::Ledger(home() / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly); }
+
+  static std::vector<std::string> stages_of_latest_run(const ledger::Ledger& ledger) {
+    std::vector<std::string> names;
+    for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run)) names.push_back(ledger.find_stage(key)->name);
+    return names;
+  }
+
+  static std::string key_of_stage(const ledger::Ledger& ledger, const std::string& name) {
+    for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run)) {
+      if (ledger.find_stage(key)->name == name) return key;
+    }
+    return {};
+  }
+
+  static std::vector<ledger::Metric> metrics(const ledger::Ledger& ledger, const std::string& stage, const std::string& name) {
+    auto all = ledger.metrics_of(key_of_stage(ledger, stage));
+    std::erase_if(all, [&](const auto& metric) { return metric.name != name; });
+    return all;
+  }
+
+  /// The lines of one of the tiny recipe's files, and more.
+  std::string file_with(const std::string& name, const std::string& lines) const {
+    const auto file = folder_.path() / name;
+    base::write_file_atomically(file, base::read_file(std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes/tiny" / name) + lines);
+    return "file = \"" + file.string() + "\"";
+  }
+
+  TemporaryFolder folder_{"changed-run"};
+};
+
+TEST_F(ChangedRunTest, AStageThatMoreRoundsRepeatStandsOnceInTheRun) {
+  auto two_rounds = recipe({{"[reject]\n", "[reject]\nlast_round_temperature = 0.5\n"}});
+  run(two_rounds, "reject");
+  two_rounds.rounds = 2;  // as `--rounds` does: round 1 is no longer the last one
+  EXPECT_TRUE(run(two_rounds, "reject").at("round 1 / reject"));
+  const auto stages = stages_of_latest_run(ledger());
+  EXPECT_EQ(std::set<std::string>(stages.begin(), stages.end()).size(), stages.size());
+}
+
+TEST_F(ChangedRunTest, AfterAFileWasChangedAndChangedBackTheFirstWayIsTheRuns) {
+  const auto more = R"({"messages":[{"role":"user","content":"40+41"}],"checker":"numeric","expected":"81","tags":["sum"]})" "\n";
+  const Changes own_file = {{"file = \"tiny/prompts.jsonl\"", file_with("prompts.jsonl", "")}};
+  run(recipe(own_file), "collect");
+  const auto first = key_of_stage(ledger(), "round 1 / collect");
+  file_with("prompts.jsonl", more);
+  EXPECT_TRUE(run(recipe(own_file), "collect").at("round 1 / collect"));
+  EXPECT_NE(key_of_stage(ledger(), "round 1 / collect"), first);
+  file_with("prompts.jsonl", "");
+  EXPECT_FALSE(run(recipe(own_file), "collect").at("round 1 / collect"));
+  EXPECT_EQ(key_of_stage(ledger(), "round 1 / collect"), first);
+}
+
+TEST_F(ChangedRunTest, ARunThatStoppedEarlierKeepsWhatLiesBehindOnTheSameWay) {
+  run(recipe(), "collect");
+  const auto all = stages_of_latest_run(ledger());
+  run(recipe(), "start / evaluate");
+  EXPECT_EQ(stages_of_latest_run(ledger()), all);
+}
+
+}  // namespace
+}  // namespace drover::rounds
