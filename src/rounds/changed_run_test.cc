@@ -105,5 +105,28 @@ TEST_F(ChangedRunTest, ARunThatStoppedEarlierKeepsWhatLiesBehindOnTheSameWay) {
   EXPECT_EQ(stages_of_latest_run(ledger()), all);
 }
 
+TEST_F(ChangedRunTest, ModelsFromOutsideThatComputeOrRenderOtherwiseGiveOtherResults) {
+  run(recipe(), "start / evaluate");
+  const auto outside = folder_.path() / "outside";
+  std::filesystem::rename(home() / "models", outside);
+  std::filesystem::remove_all(home());
+  std::string first, second;
+  for (const auto& entry : std::filesystem::directory_iterator(outside)) {
+    (entry.path().filename().string().starts_with("start-first") ? first : second) = entry.path().string();
+  }
+  const auto of = [&](const std::string& format, const std::string& compute) {
+    return recipe({{"pretrained = \"first\"", "pretrained = \"" + first + "\"\ncompute = \"" + compute + "\""},
+                   {"[\"first\", \"second\"]", "[\"" + first + "\", \"" + second + "\"]"},
+                   {"format = \"chatml\"", "format = \"" + format + "\""}});
+  };
+  run(of("chatml", "f32"), "reject");
+  for (const auto& [name, is_new] : run(of("chatml", "f32"), "reject")) EXPECT_FALSE(is_new) << name;
+  const auto computed = run(of("chatml", "bf16"), "reject");
+  for (const auto* name : {"start / evaluate", "round 1 / collect", "round 1 / reward", "round 1 / reject"})
+    EXPECT_TRUE(computed.at(name)) << name;
+  const auto rendered = run(of("chatml-smollm2", "f32"), "collect");
+  for (const auto* name : {"start / evaluate", "round 1 / collect"}) EXPECT_TRUE(rendered.at(name)) << name;
+}
+
 }  // namespace
 }  // namespace drover::rounds

@@ -67,14 +67,15 @@ class Run {
     for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(start_model(name));
     history.deployed.average = history.deployed.variants[0];
     history.start_scores =
-        stage("start / evaluate", 1, {{"models", history.deployed.hash()}, {"suites", pool_.hash_of_suites()}},
+        stage("start / evaluate", 1,
+              computed({{"models", history.deployed.hash()}, {"suites", pool_.hash_of_suites()}}),
               key_text(recipe_.evaluate),
               [&](const auto& key) { return score_models(work_, key, history.deployed.variants, pool_.suites(), {}); });
     history.scores = history.start_scores;
     history.deployed = best_first(history.deployed.variants, history.start_scores);
     if (!recipe_.judge.model.empty()) {
       const auto judge = start_model(recipe_.judge.model);
-      history.judge = stage("start / calibrate", 1, {{"judge", judge.hash}}, key_text(recipe_.judge),
+      history.judge = stage("start / calibrate", 1, computed({{"judge", judge.hash}}), key_text(recipe_.judge),
                             [&](const auto& key) { return calibrate_judge(work_, key, judge); });
     }
     return history;
@@ -95,10 +96,10 @@ class Run {
     const CollectionPlan collection{
         .deployed = deployed.variants, .reward_model = history.reward_model, .judge = history.judge};
     const auto collected = stage(label + " / collect", 2,
-                                 {{"deployed", deployed.hash()},
-                                  {"prompts", chosen.hash()},
-                                  {"reward model", history.reward_model ? history.reward_model->hash : ""},
-                                  {"judge", history.judge.hash()}},
+                                 computed({{"deployed", deployed.hash()},
+                                           {"prompts", chosen.hash()},
+                                           {"reward model", history.reward_model ? history.reward_model->hash : ""},
+                                           {"judge", history.judge.hash()}}),
                                  key_text(recipe_.collect),
                                  [&](const auto& key) { return collect(key, collection, chosen.prompts); });
     const auto imported = stage(label + " / import", 1, {{"files", hash_of_preference_files(work_, number)}},
@@ -108,7 +109,7 @@ class Run {
     history.comparisons.insert(history.comparisons.end(), std::begin(newest), std::end(newest));
 
     const auto reward = stage(label + " / reward", 1,
-                             {{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}},
+                             computed({{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}}),
                              key_text(recipe_.reward), [&](const auto& key) {
                                return train_reward_models(work_, key, label, history.pretrained, history.comparisons,
                                                           history.reward_model, newest);
@@ -121,7 +122,7 @@ class Run {
     };
     const auto best = stage(
         label + " / reject", 2,
-        {{"samplers", hash_of_samplers(best_at_capability)}, {"reward model", reward.average.hash}, {"prompts", chosen.hash()}},
+        computed({{"samplers", hash_of_samplers(best_at_capability)}, {"reward model", reward.average.hash}, {"prompts", chosen.hash()}}),
         options_of_sampling(number), [&](const auto& key) {
           return keep_best_replies(
               work_, key, {.round = number, .sampler = best_at_capability, .reward_model = reward.average}, chosen.prompts);
@@ -134,11 +135,11 @@ class Run {
 
     const FactSet candidates_for_sft[] = {best, synthetic};
     const auto mix = stage(label + " / curate", 3,
-                           {{"best", best.hash()},
-                            {"synthetic", synthetic.hash()},
-                            {"reward model", reward.average.hash},
-                            {"judge", history.judge.hash()},
-                            {"suites", pool_.hash_of_suites()}},
+                           computed({{"best", best.hash()},
+                                     {"synthetic", synthetic.hash()},
+                                     {"reward model", reward.average.hash},
+                                     {"judge", history.judge.hash()},
+                                     {"suites", pool_.hash_of_suites()}}),
                            key_text(recipe_.curate), [&](const auto& key) {
                              return curate_replies(work_, key,
                                                    {.candidates = candidates_for_sft,
@@ -148,21 +149,21 @@ class Run {
                            });
 
     const auto tuned = stage(
-        label + " / sft", 1, {{"pretrained", history.pretrained.hash}, {"mix", mix.hash()}}, key_text(recipe_.sft),
+        label + " / sft", 1, computed({{"pretrained", history.pretrained.hash}, {"mix", mix.hash()}}), key_text(recipe_.sft),
         [&](const auto& key) { return train_sft_variants(work_, key, label, history.pretrained, mix); });
 
     const auto aligned =
         stage(label + " / dpo", 2,
-              {{"tuned", tuned.average.hash}, {"collected", collected.hash()}, {"imported", imported.hash()}},
+              computed({{"tuned", tuned.average.hash}, {"collected", collected.hash()}, {"imported", imported.hash()}}),
               key_text(recipe_.dpo),
               [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, newest); });
 
     const auto candidates = candidates_of(tuned, aligned);
     const auto scores = stage(label + " / evaluate", 1,
-                              {{"tuned", tuned.hash()},
-                               {"aligned", aligned.hash()},
-                               {"suites", pool_.hash_of_suites()},
-                               {"start", history.start_scores.hash()}},
+                              computed({{"tuned", tuned.hash()},
+                                        {"aligned", aligned.hash()},
+                                        {"suites", pool_.hash_of_suites()},
+                                        {"start", history.start_scores.hash()}}),
                               key_text(recipe_.evaluate), [&](const auto& key) {
                                 return score_models(work_, key, candidates, pool_.suites(), history.start_scores);
                               });
@@ -183,6 +184,14 @@ class Run {
                           .options = std::move(options),
                           .seed = recipe_.seed},
                          std::forward<Work>(work));
+  }
+
+  /// The inputs of a stage that computes with models or renders dialogs for them: how decides what comes out, also where
+  /// the models come from outside and are the same.
+  Inputs computed(Inputs inputs) const {
+    inputs.emplace_back("compute", recipe_.models.compute);
+    inputs.emplace_back("format", recipe_.models.format);
+    return inputs;
   }
 
   // For the report's page about licences.
@@ -209,18 +218,18 @@ class Run {
     }
     const auto start = std::find_if(recipe_.start.begin(), recipe_.start.end(), called);
     if (start == recipe_.start.end()) {
-      return stage("start / " + name, 1, {{"files", hash_of_files(recipe_.model_path(name))}}, "{}",
+      return stage("start / " + name, 1, computed({{"files", hash_of_files(recipe_.model_path(name))}}), "{}",
                    [&](const auto& key) { return use_start_model(work_, key, name); })
           .average;
     }
     if (start->from.empty()) {
-      return stage("start / " + name, 1, {{"sources", hash_of_sources(work_, *start)}}, key_text(*start),
+      return stage("start / " + name, 1, computed({{"sources", hash_of_sources(work_, *start)}}), key_text(*start),
                    [&](const auto& key) { return make_start_model(work_, key, *start); })
           .average;
     }
     const auto from = start_model(start->from);
     if (start->text.empty()) return from;
-    return stage("start / " + name, 2, {{"from", from.hash}, {"sources", hash_of_sources(work_, *start)}}, key_text(*start),
+    return stage("start / " + name, 2, computed({{"from", from.hash}, {"sources", hash_of_sources(work_, *start)}}), key_text(*start),
                  [&](const auto& key) { return fine_tune_start_model(work_, key, *start, from); })
         .average;
   }

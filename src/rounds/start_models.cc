@@ -30,20 +30,10 @@ model::DecoderConfig config_of(const StartModel& start, const text::Tokenizer& t
 }  // namespace
 
 std::string hash_of_sources(const Workspace& work, const StartModel& start) {
-  if (!start.from.empty()) {
-    return base::FieldHasher()
-        .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
-        .add(work.recipe.models.format)
-        .add(work.recipe.models.compute)
-        .finish()
-        .hex();
-  }
-  return base::FieldHasher()
-      .add(base::content_hash_of_file(work.recipe.resolve(start.text)))
-      .add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash())
-      .add(work.recipe.models.format)
-      .finish()
-      .hex();
+  base::FieldHasher hasher;
+  hasher.add(base::content_hash_of_file(work.recipe.resolve(start.text)));
+  if (start.from.empty()) hasher.add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash());
+  return hasher.finish().hex();
 }
 
 namespace {
