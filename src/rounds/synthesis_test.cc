@@ -67,6 +67,37 @@ TEST_F(SynthesisTest, ADialogWithoutAnAnswerIsRefusedWithItsLine) {
   }
 }
 
+TEST_F(SynthesisTest, ACommandThatWroteWhatCannotBeUsedIsAskedAgain) {
+  const auto script = folder_.path() / "script";
+  const auto made = recipe("command = \"sh " + script.string() + "\"");
+  for (const std::string bad : {"true", "echo 'no JSON'", "cat", "echo"}) {
+    base::write_file_atomically(script, bad + "\n");
+    try {
+      add(made);
+      ADD_FAILURE() << bad;
+    } catch (const base::UserError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("[synthetic.made]")) << bad;
+    }
+  }
+  base::write_file_atomically(script, "sed 's/]}/,{\"role\":\"assistant\",\"content\":\"four\"}]}/'\n");
+  EXPECT_EQ(add(made).count, 1);
+  base::write_file_atomically(script, "true\n");
+  EXPECT_EQ(add(made).count, 1) << "what was usable is kept";
+}
+
+TEST_F(SynthesisTest, AFileThatTheCommandNamesIsPartOfTheKey) {
+  const auto script = folder_.path() / "script";
+  for (const auto& command : {"sh " + script.string() + " --fast", "sh '" + script.string() + "'"}) {
+    const auto made = recipe("command = \"" + command + "\"");
+    const Workspace work(made, folder_.path(), ledger_, {});
+    base::write_file_atomically(script, "true\n");
+    const auto before = hash_of_synthetic_files(work, 1);
+    EXPECT_EQ(hash_of_synthetic_files(work, 1), before);
+    base::write_file_atomically(script, "false\n");
+    EXPECT_NE(hash_of_synthetic_files(work, 1), before) << command;
+  }
+}
+
 TEST_F(SynthesisTest, ASourceIsAFileOrACommand) { EXPECT_THROW(recipe("rows = 1"), base::UserError); }
 
 }  // namespace
