@@ -1,4 +1,4 @@
-// read_prompts of suite.h.
+// read_prompts of suite.h, read_suite_prompts of suite_prompts.h.
 #include <set>
 
 #include "base/error.h"
@@ -6,6 +6,7 @@
 #include "chat/dialog_json.h"
 #include "chat/strict_json.h"
 #include "evaluate/suite.h"
+#include "evaluate/suite_prompts.h"
 #include "verify/checker.h"
 
 namespace drover::evaluate {
@@ -46,6 +47,10 @@ ledger::Prompt prompt_of(Json row) {
       prompt.dialog.messages.back().sender == chat::Sender::kSystem) {
     throw base::UserError("a prompt must end with a message of the user or of a tool");
   }
+  for (const auto& message : prompt.dialog.messages) {
+    if (message.sender == chat::Sender::kUser && message.content.find_first_not_of(" \t\r\n") == std::string::npos)
+      throw base::UserError("a message of the user is empty: there is nothing to answer");
+  }
   if (prompt.checker.empty() != prompt.expected.empty()) {
     throw base::UserError("\"checker\" and \"expected\" come together or not at all");
   }
@@ -54,10 +59,8 @@ ledger::Prompt prompt_of(Json row) {
   return prompt;
 }
 
-}  // namespace
-
-std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, const std::string& source,
-                                         const std::string& licence) {
+std::vector<ledger::Prompt> prompts_of(const std::filesystem::path& file, const std::string& source,
+                                       const std::string& licence, bool need_checkers) {
   std::vector<ledger::Prompt> prompts;
   std::set<ledger::PromptId> seen;
   base::for_each_line(file, [&](std::int64_t number, std::string_view line) {
@@ -66,6 +69,8 @@ std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, cons
       auto row = chat::parse_strict_json(line);
       if (const auto* fault = std::get_if<chat::JsonFault>(&row)) throw base::UserError("not JSON: {}", fault->reason);
       auto prompt = prompt_of(std::get<Json>(std::move(row)));
+      if (need_checkers && prompt.checker.empty())
+        throw base::UserError("the prompt has no \"checker\" and \"expected\"; each prompt of a suite needs both");
       prompt.source = source;
       prompt.licence = licence;
       if (!seen.insert(ledger::id_of(prompt)).second)
@@ -77,6 +82,18 @@ std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, cons
   });
   if (prompts.empty()) throw base::UserError("{} holds no prompts.", file.string());
   return prompts;
+}
+
+}  // namespace
+
+std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, const std::string& source,
+                                         const std::string& licence) {
+  return prompts_of(file, source, licence, false);
+}
+
+std::vector<ledger::Prompt> read_suite_prompts(const std::filesystem::path& file, const std::string& source,
+                                               const std::string& licence) {
+  return prompts_of(file, source, licence, true);
 }
 
 }  // namespace drover::evaluate

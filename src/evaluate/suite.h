@@ -35,7 +35,7 @@ SuiteScore score_on(const Suite& suite, const Responder& responder, const ReplyP
 
 /// Reads prompts from JSONL: {"messages": [...], "checker": "numeric", "expected": "7", "tags": ["sum"], "difficulty":
 /// 0.2}. `checker` and `expected` come together or not at all; `source` and `licence` are recorded with every prompt.
-/// Throws UserError with file and line; equal prompts are refused.
+/// Throws UserError with file and line; equal prompts and those in which the user says nothing are refused.
 std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, const std::string& source,
                                          const std::string& licence);
 

@@ -107,7 +107,7 @@ TEST(SuiteRegistry, AFileOrFolderOfPromptsIsASuiteToo) {
   data.write("open.jsonl", R"({"messages":[{"role":"user","content":"Tell me a story."}]})" "\n");
   EXPECT_EQ(load_suite((data.path() / "mine").string(), kShipped).prompts.size(), 2U);
   EXPECT_EQ(load_suite((data.path() / "mine/a.jsonl").string(), kShipped).name, "a");
-  EXPECT_THAT(refusal((data.path() / "open.jsonl").string(), kShipped), HasSubstr("without \"checker\""));
+  EXPECT_THAT(refusal((data.path() / "open.jsonl").string(), kShipped), HasSubstr("open.jsonl, line 1: the prompt has no \"checker\""));
   EXPECT_THAT(refusal("gsm9k", kShipped), HasSubstr("did you mean \"gsm8k\""));
   EXPECT_THAT(refusal("arc", kShipped), HasSubstr("does not ship"));
   data.write("svamp/svamp.jsonl", "{\"Body\": 3}\n");

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "evaluate/scripted_generator_test.h"
+#include "evaluate/suite_prompts.h"
 
 namespace drover::evaluate {
 namespace {
@@ -67,6 +68,26 @@ TEST_F(SuiteTest, ReadsPromptsWithTheirAnswers) {
   EXPECT_EQ(prompts[0].difficulty, 0.5);
   EXPECT_EQ(prompts[1].source, "mine");
   EXPECT_TRUE(prompts[1].checker.empty());
+}
+
+TEST_F(SuiteTest, APromptInWhichTheUserSaysNothingIsRefusedWithItsLine) {
+  const std::string good = R"({"messages":[{"role":"user","content":"3+4"}]})";
+  for (const std::string blank : {"", "  \\n", "\\t"}) {
+    EXPECT_THAT(refusal(good + "\n" + R"({"messages":[{"role":"user","content":")" + blank + "\"}]}\n"),
+                HasSubstr("prompts.jsonl, line 2: a message of the user is empty"));
+  }
+}
+
+TEST_F(SuiteTest, APromptOfASuiteNeedsAChecker) {
+  std::ofstream(folder_ / "suite.jsonl") << R"({"messages":[{"role":"user","content":"3+4"}],"checker":"numeric","expected":"7"})"
+                                         << "\n" << R"({"messages":[{"role":"user","content":"Hello"}]})" << "\n";
+  EXPECT_EQ(read_prompts(folder_ / "suite.jsonl", "test", "").size(), 2U);
+  try {
+    read_suite_prompts(folder_ / "suite.jsonl", "test", "");
+    ADD_FAILURE() << "not refused";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("suite.jsonl, line 2: the prompt has no \"checker\""));
+  }
 }
 
 TEST_F(SuiteTest, RefusesBadPromptsWithTheirLine) {

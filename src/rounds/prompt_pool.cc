@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/nearest_name.h"
 #include "evaluate/recorded_replies.h"
+#include "evaluate/suite_prompts.h"
 #include "evaluate/suite_registry.h"
 #include "rounds/arithmetic_prompts.h"
 #include "verify/constraint_prompts.h"
@@ -78,7 +79,7 @@ CapabilitySuite suite_of(const Recipe& recipe, const SuiteSource& source) {
     made.suite.prompts = evaluate::load_suite(source.name, evaluate::default_data_folder()).prompts;
     if (made.capability.empty()) made.capability = evaluate::known_suite(source.name).capability;
   } else {
-    made.suite.prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
+    made.suite.prompts = evaluate::read_suite_prompts(recipe.resolve(source.file), source.name, source.licence);
     if (made.capability.empty()) made.capability = source.name;
   }
   keep_categories(recipe, source, made.suite.prompts);
