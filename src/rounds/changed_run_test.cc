@@ -128,5 +128,13 @@ TEST_F(ChangedRunTest, ModelsFromOutsideThatComputeOrRenderOtherwiseGiveOtherRes
   for (const auto* name : {"start / evaluate", "round 1 / collect"}) EXPECT_TRUE(rendered.at(name)) << name;
 }
 
+TEST_F(ChangedRunTest, ACapabilityThatTheMixNamesMayBeAbsentFromARound) {
+  run(recipe({{"[collect]\n", "[synthetic.later]\nfile = \"tiny/text.jsonl\"\nfrom_round = 2\n[curate]\nepochs = { sum = 2, later = 3 }\n[collect]\n"}}),
+      "curate");
+  const auto absent = metrics(ledger(), "round 1 / curate", "absent from the mix");
+  ASSERT_EQ(absent.size(), 1U);
+  EXPECT_EQ(absent[0].subject, "later");
+}
+
 }  // namespace
 }  // namespace drover::rounds

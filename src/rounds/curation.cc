@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/content_hash.h"
@@ -106,8 +107,11 @@ class Curation {
     options.rows = section_.rows;
     options.max_epochs = section_.max_epochs;
     options.seed = work_.seed(stage_);
-    if (options.shares.empty() && options.epochs.empty())
+    leave_out_absent(options);
+    if (options.shares.empty() && options.epochs.empty()) {
+      options.rows = 0;
       for (const auto& each : candidates_) options.epochs[each.row.capability] = 1;
+    }
     TrainingMix mix{.stage = stage_, .entries = {}, .content = {}};
     if (candidates_.empty()) return mix;
     const auto all = rows();
@@ -131,6 +135,28 @@ class Curation {
   }
 
  private:
+  // A capability that the mix names may have no rows in one round; that is counted as the metric "absent from the mix".
+  void leave_out_absent(curate::MixOptions& options) {
+    std::set<std::string> present;
+    for (const auto& each : candidates_) present.insert(each.row.capability);
+    for (auto* amounts : {&options.shares, &options.epochs}) {
+      std::erase_if(*amounts, [&](const auto& amount) {
+        if (present.contains(amount.first)) return false;
+        work_.ledger.add(ledger::Metric{.stage = stage_,
+                                        .name = "absent from the mix",
+                                        .subject = amount.first,
+                                        .step = 0,
+                                        .value = amount.second,
+                                        .low = {},
+                                        .high = {}});
+        return true;
+      });
+    }
+    // Nothing with a share is left: the mix would be empty.
+    const bool has_share = std::any_of(options.shares.begin(), options.shares.end(), [](const auto& share) { return share.second > 0; });
+    if (!has_share) options.shares.clear();
+  }
+
   Candidate candidate(ledger::GenerationId id, const std::string& from_stage) const {
     const auto generation = *work_.ledger.find(id);
     const auto prompt = *work_.ledger.find(generation.prompt);

@@ -304,6 +304,11 @@ void check_references(const Recipe& recipe) {
     if (annotator == "judge" && recipe.judge.model.empty())
       fail(recipe, "\"annotators\" in [collect] names the judge, but [judge] names no \"model\".");
   }
+  if (recipe.reject.lowest_temperature > recipe.reject.sampling.temperature) {
+    fail(recipe, fmt::format("\"lowest_temperature\" in [reject] is {:g}, above the sampling's temperature {:g}; temperatures are drawn "
+                             "between the two.",
+                             recipe.reject.lowest_temperature, recipe.reject.sampling.temperature));
+  }
   if (recipe.collect.annotators.empty()) fail(recipe, "\"annotators\" in [collect] is empty: nobody would compare.");
   if (!recipe.curate.shares.empty() && !recipe.curate.epochs.empty())
     fail(recipe, "[curate] has both \"shares\" and \"epochs\"; one of them makes the mix.");

@@ -78,6 +78,11 @@ TEST(Recipe, RefusesNamesThatReferToNothing) {
   EXPECT_THAT(refusal("name = \"tiny\"", "name = \"../tiny\""), HasSubstr("\"name\" must be a word"));
 }
 
+TEST(Recipe, RefusesALowestTemperatureAboveTheSamplings) {
+  EXPECT_THAT(refusal("[reject]\n", "[reject]\nlowest_temperature = 1.5\n"),
+              AllOf(HasSubstr("lowest_temperature"), HasSubstr("1.5"), HasSubstr("temperature 1;")));
+}
+
 TEST(Recipe, SaysWhereTheTomlIsBroken) {
   EXPECT_THAT(refusal("[models]", "[models"), HasSubstr("tiny.toml, line 9"));
   EXPECT_THAT(refusal("seed = 1", "seed = 1\nseed = 2"), HasSubstr("line"));

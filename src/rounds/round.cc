@@ -15,6 +15,7 @@
 #include "base/nearest_name.h"
 #include "model/threads.h"
 #include "preference/collect.h"
+#include "rounds/capability_names.h"
 #include "rounds/choose_prompts.h"
 #include "rounds/collect_stage.h"
 #include "rounds/curation.h"
@@ -53,6 +54,7 @@ class Run {
  public:
   Run(Workspace& work, StageRunner& runner)
       : work_(work), recipe_(work.recipe), runner_(runner), pool_(work.recipe) {
+    check_capability_names(recipe_, pool_);
     ledger::Ledger::Batch batch(work_.ledger);
     for (const auto& prompt : pool_.prompts()) work_.ledger.add(prompt);
     for (const auto& source : recipe_.prompts) add_source(source.name, source.licence, source.file, "generator " + source.generator);
