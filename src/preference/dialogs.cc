@@ -65,6 +65,7 @@ class Conversation {
     }
     auto of_users = after_users(at_users_turn, dialogs);
     next.insert(next.end(), of_users.begin(), of_users.end());
+    if (plan_.has_room) std::erase_if(next, [&](const auto& dialog) { return !plan_.has_room(ledger_.find(dialog.prompt)->dialog); });
     std::sort(next.begin(), next.end(), [](const auto& a, const auto& b) { return a.opening < b.opening; });
     return next;
   }

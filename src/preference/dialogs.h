@@ -54,6 +54,7 @@ struct DialogPlan {
   std::int64_t max_messages = 8;  ///< assistant messages of one turn, with tools
   NextUserTurns next_user_turns = {};
   ToolResults tool_results = {};  ///< empty: a reply that calls a tool ends its dialog
+  std::function<bool(const chat::Dialog&)> has_room = {};  ///< whether the models can answer it: it ends where not; empty: always
 };
 
 /// Collects a comparison at every turn (Llama 3 report, 4.2.1): two models answer, the annotator chooses, the chosen or

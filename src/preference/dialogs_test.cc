@@ -61,6 +61,13 @@ TEST_F(DialogsTest, AreComparedAtEveryTurnAndGoOnWithTheChosenReply) {
   EXPECT_EQ(prompt->parent, ledger_->find(collected.comparisons[1])->prompt);
 }
 
+TEST_F(DialogsTest, EndWhereTheNextTurnWouldLeaveNoRoomForAReply) {
+  DialogPlan plan{.collect = {}, .max_turns = 3, .next_user_turns = imported_user_turns({{user("b"), user("c")}, {user("d"), user("e")}})};
+  plan.has_room = [](const chat::Dialog& dialog) { return dialog.messages.front().content == "long" ? dialog.messages.size() < 3 : true; };
+  const auto collected = collect({ledger_->add(open_prompt("a")), ledger_->add(open_prompt("long"))}, plan);
+  EXPECT_EQ(collected.comparisons.size(), 4U);  // three turns of one, the opening of the other
+}
+
 TEST_F(DialogsTest, EndWhenTheUserHasNothingMoreToSay) {
   DialogPlan plan{.collect = {}, .max_turns = 9, .next_user_turns = imported_user_turns({{user("b")}, {}})};
   const auto collected = collect({ledger_->add(open_prompt("a")), ledger_->add(open_prompt("x"))}, plan);

@@ -138,7 +138,7 @@ RoundCounts count_round(const ledger::Ledger& ledger, const RoundStages& stages)
   counts.reward_rows = count_rows(ledger, stages, "reward");
   counts.sft_rows = count_rows(ledger, stages, "sft");
   counts.dpo_rows = count_rows(ledger, stages, "dpo");
-  for (const auto* name : {"reward", "dpo"}) {
+  for (const auto* name : {"reward", "sft", "dpo"}) {
     with_stage(name, [&](const auto& key) {
       for (const auto& metric : ledger.metrics_of(key)) {
         if (metric.name == "refused rows") counts.refused_rows += static_cast<std::int64_t>(metric.value);

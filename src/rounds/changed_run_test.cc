@@ -128,6 +128,51 @@ TEST_F(ChangedRunTest, ModelsFromOutsideThatComputeOrRenderOtherwiseGiveOtherRes
   for (const auto* name : {"start / evaluate", "round 1 / collect"}) EXPECT_TRUE(rendered.at(name)) << name;
 }
 
+TEST_F(ChangedRunTest, PromptsThatLeaveNoRoomForAReplyAreLeftOutAndRecorded) {
+  const std::string digits(400, '1');  // more tokens than the model's 256 positions
+  const auto prompts = file_with("prompts.jsonl", R"({"messages":[{"role":"user","content":")" + digits +
+                                                      R"("}],"checker":"numeric","expected":"1","tags":["sum"]})" "\n");
+  run(recipe({{"file = \"tiny/prompts.jsonl\"", prompts}}), "reject");
+  const auto record = ledger();
+  for (const auto* stage : {"round 1 / collect", "round 1 / reject"}) {
+    const auto left_out = metrics(record, stage, "prompt too long");
+    ASSERT_EQ(left_out.size(), 1U) << stage;
+    EXPECT_GT(left_out[0].value, 256);
+    const auto named = record.prompts_beginning(left_out[0].subject);
+    ASSERT_EQ(named.size(), 1U);
+    EXPECT_EQ(record.find(named[0])->dialog.messages.at(0).content, digits);
+  }
+}
+
+TEST_F(ChangedRunTest, APromptOfASuiteThatLeavesNoRoomIsNamedBeforeTheFirstRound) {
+  const auto suite = file_with("suite.jsonl", R"({"messages":[{"role":"user","content":")" + std::string(400, '1') +
+                                                  R"("}],"checker":"numeric","expected":"1"})" "\n");
+  try {
+    run(recipe({{"file = \"tiny/suite.jsonl\"", suite}}), "reject");
+    ADD_FAILURE() << "not refused";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("prompt 61 of [suites.held-out-sums]"), HasSubstr("1111"), HasSubstr("too long")));
+  }
+}
+
+TEST_F(ChangedRunTest, RowsThatAreTooLongForSftAreCountedAndTheOthersAreLearned) {
+  const auto planted = folder_.path() / "planted.jsonl";
+  const auto dialog = [](const std::string& question, const std::string& answer) {
+    return R"({"messages":[{"role":"user","content":")" + question + R"("},{"role":"assistant","content":")" + answer + "\"}]}\n";
+  };
+  std::string counting;
+  for (int number = 10; number < 99; ++number) counting += std::to_string(number);
+  base::write_file_atomically(planted, dialog("20+20", "=40") + dialog("30+30", counting));
+  run(recipe({{"[collect]\n", "[synthetic.planted]\nfile = \"" + planted.string() + "\"\n[collect]\n"},
+              {"[sft]\ntrain = {", "[sft]\ntrain = { max_tokens = 100,"}}),
+      "sft");
+  const auto record = ledger();
+  const auto refused = metrics(record, "round 1 / sft", "refused rows");
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].value, 1);
+  EXPECT_FALSE(record.training_rows_of(key_of_stage(record, "round 1 / sft")).empty());
+}
+
 TEST_F(ChangedRunTest, ACapabilityThatTheMixNamesMayBeAbsentFromARound) {
   run(recipe({{"[collect]\n", "[synthetic.later]\nfile = \"tiny/text.jsonl\"\nfrom_round = 2\n[curate]\nepochs = { sum = 2, later = 3 }\n[collect]\n"}}),
       "curate");

@@ -12,6 +12,7 @@
 #include "preference/dialogs.h"
 #include "preference/edit.h"
 #include "rounds/prompt_pool.h"
+#include "rounds/prompt_room.h"
 
 namespace drover::rounds {
 namespace {
@@ -30,7 +31,7 @@ preference::ReplyScorer reply_scorer(Workspace& work, const ModelRef& reward_mod
 class Collection {
  public:
   Collection(Workspace& work, const std::string& stage, const CollectionPlan& plan)
-      : work_(work), section_(work.recipe.collect), stage_(stage), seed_(work.seed(stage)), judge_(work, plan.judge, seed_) {
+      : work_(work), section_(work.recipe.collect), stage_(stage), seed_(work.seed(stage)), judge_(work, plan.judge, seed_), room_(work, plan.deployed) {
     if (plan.reward_model) rewards_ = reply_scorer(work, *plan.reward_model);
     reward_name_ = plan.reward_model ? plan.reward_model->hash : "";
     for (const auto& model : plan.deployed) responders_.push_back(work.responder(model, generators_));
@@ -53,7 +54,7 @@ class Collection {
   preference::Collected collect(std::span<const ledger::PromptId> prompts, const base::OnProgress& on_progress) {
     std::vector<ledger::PromptId> single;
     std::vector<ledger::PromptId> openings;
-    for (const auto id : prompts) {
+    for (const auto id : room_.fitting(prompts, stage_, work_.ledger)) {
       const auto prompt = *work_.ledger.find(id);
       if (!annotator_->can_compare(prompt)) {
         ++num_unasked_;
@@ -69,7 +70,8 @@ class Collection {
     if (!openings.empty()) {
       preference::DialogPlan dialogs{.collect = plan(),
                                      .max_turns = section_.turns,
-                                     .next_user_turns = preference::simulated_user(*responders_.at(0).generator)};
+                                     .next_user_turns = preference::simulated_user(*responders_.at(0).generator),
+                                     .has_room = [this](const chat::Dialog& dialog) { return room_.has_room_for(dialog); }};
       dialogs.collect.unit = ledger::ComparisonUnit::kTurn;
       all.add(preference::collect_dialogs(openings, responders_, *annotator_, dialogs, work_.ledger, on_progress));
     }
@@ -117,6 +119,7 @@ class Collection {
   std::string stage_;
   std::uint64_t seed_;
   RunJudge judge_;
+  PromptRoom room_;
   preference::ReplyScorer rewards_;
   std::string reward_name_;
   std::vector<std::unique_ptr<generate::Generator>> generators_;

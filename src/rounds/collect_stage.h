@@ -22,7 +22,8 @@ struct CollectionPlan {
 };
 
 /// Two replies of two different deployed models to each prompt, compared by the recipe's annotators; where the recipe says
-/// so, the preferred ones are edited, and prompts of some capabilities open dialogs with a comparison at every turn. Counts
+/// so, the preferred ones are edited, and prompts of some capabilities open dialogs with a comparison at every turn. Prompts
+/// that leave a model no room for a reply are left out (PromptRoom), and dialogs end where the next turn would. Counts
 /// of each level, equal pairs and three-way rows are recorded as the metric "comparisons", the annotators' agreement as
 /// "agreement". Throws UserError when no annotator can compare.
 CollectedPreferences collect_preferences(Workspace& work, const std::string& stage, const CollectionPlan& plan,

@@ -201,18 +201,30 @@ class Curation {
     if (section_.reward_share <= 0) return;
     const auto model = work_.load(plan_.reward_model);
     generate::Scorer scorer(model, work_.format(*model));
+    std::vector<curate::Decision> decisions;
     for (auto& each : candidates_) {
+      auto& decision = decisions.emplace_back();
+      decision.index = decisions.size() - 1;
       if (each.row.reward) continue;
       const auto generation = *work_.ledger.find(each.generation);
       auto prompt = each.row.dialog;
       prompt.messages.resize(prompt.messages.size() - generation.reply.size());
       const std::vector<chat::Message> replies[] = {generation.reply};
-      each.row.reward = scorer.rewards(prompt, replies).at(0);
+      try {
+        each.row.reward = scorer.rewards(prompt, replies).at(0);
+      } catch (const base::UserError& error) {
+        // Longer than the reward model reads.
+        decision.kept = false;
+        decision.rule = "no reward";
+        decision.reason = error.what();
+        continue;
+      }
       work_.ledger.add(ledger::Score{.generation = each.generation,
                                      .stage = stage_,
                                      .scorer = plan_.reward_model.hash,
                                      .value = *each.row.reward});
     }
+    keep(decisions);
   }
 
   void ask_the_judge() {

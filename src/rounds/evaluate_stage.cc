@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "evaluate/paired_comparison.h"
+#include "rounds/prompt_room.h"
+#include "verify/checker.h"
 
 namespace drover::rounds {
 namespace {
@@ -33,6 +36,19 @@ void add_paired_test(Workspace& work, const std::string& stage, const ScoreBoard
                                  .count = paired.only_first + paired.only_second});
 }
 
+// A model's accuracy over fewer prompts than another's could not be compared with it, so none is left out.
+void require_room(Workspace& work, const ModelRef& model, const evaluate::Suite& suite) {
+  const PromptRoom room(work, std::span(&model, 1));
+  for (std::size_t i = 0; i < suite.prompts.size(); ++i) {
+    const auto& prompt = suite.prompts[i];
+    const auto too_many = room.tokens_too_many(prompt.dialog);
+    if (too_many <= 0) continue;
+    throw base::UserError("{}: prompt {} of [suites.{}] (\"{:.60}\") is {} tokens too long for {}; take a part of the suite without "
+                          "it, or a model that reads more.",
+                          work.recipe.file.string(), i + 1, suite.name, verify::text_of(prompt.dialog.messages), too_many, model.name);
+  }
+}
+
 }  // namespace
 
 ScoreBoard score_models(Workspace& work, const std::string& stage, std::span<const ModelRef> models,
@@ -43,6 +59,7 @@ ScoreBoard score_models(Workspace& work, const std::string& stage, std::span<con
   for (const auto& model : models) {
     std::vector<std::unique_ptr<generate::Generator>> generators;
     const auto responder = work.responder(model, generators);
+    for (const auto& [capability, suite] : suites) require_room(work, model, suite);
     for (const auto& [capability, suite] : suites) {
       const auto score = evaluate::score_on(
           suite, responder,

@@ -12,6 +12,7 @@
 #include "evaluate/recorded_replies.h"
 #include "generate/scorer.h"
 #include "rounds/prompt_pool.h"
+#include "rounds/prompt_room.h"
 #include "rounds/steering.h"
 #include "verify/checker.h"
 #include "verify/language_match.h"
@@ -63,6 +64,7 @@ std::vector<Sampled> sample(Workspace& work, const std::string& stage, const Rej
   }
   const auto replies = reply_plan(work, stage, plan.round);
   for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].prompts = PromptRoom(work, std::span(&samplers[i], 1)).fitting(all[i].prompts, stage, work.ledger);
     std::vector<std::unique_ptr<generate::Generator>> generators;
     all[i].replies = evaluate::recorded_replies(work.responder(samplers[i], generators), all[i].prompts, replies,
                                                 work.ledger, work.on_progress);
