@@ -156,6 +156,23 @@ PromptPlan plan_prompts(std::span<const ledger::PromptId> candidates, std::span<
   base::RandomStream random(options.seed, "prompts of strong capabilities");
   random.shuffle(std::span(others));
   take(first_of(ordered(std::move(others), [](const auto&) { return 0; }), total - static_cast<std::int64_t>(plan.prompts.size())));
+  // Where the others are too few, the weak ones fill up.
+  for (const auto& name : weakest) {
+    std::vector<Candidate> rest;
+    for (const auto& one : available.at(name)) {
+      if (!taken.contains(one.id)) rest.push_back(one);
+    }
+    take(first_of(ordered(std::move(rest), [](const auto& one) { return -one.complexity; }),
+                  total - static_cast<std::int64_t>(plan.prompts.size())));
+  }
+  for (auto& change : plan.weakest) {
+    std::vector<Candidate> chosen;
+    for (const auto& one : available.at(change.capability)) {
+      if (taken.contains(one.id)) chosen.push_back(one);
+    }
+    change.after = mean_complexity(chosen);
+    change.num_after = static_cast<std::int64_t>(chosen.size());
+  }
   return plan;
 }
 

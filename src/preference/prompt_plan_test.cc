@@ -73,6 +73,15 @@ TEST_F(PromptPlanTest, ComplexityRisesRoundAfterRoundUntilTheHardest) {
   }
 }
 
+TEST_F(PromptPlanTest, TheWeakOnesFillUpWhereTheOthersAreTooFew) {
+  add_prompts("maths");
+  for (int i = 0; i < 2; ++i) all_.push_back(ledger_->add(open_prompt("chat" + std::to_string(i), {"chat"})));
+  const auto plan = plan_prompts(all_, before_, kRates, {.num_prompts = 11, .num_weakest = 1, .weak_share = 0.5}, *ledger_);
+  EXPECT_EQ(std::set(plan.prompts.begin(), plan.prompts.end()).size(), 11U);
+  EXPECT_EQ(plan.weakest.at(0).num_after, 9);
+  EXPECT_NEAR(plan.weakest.at(0).after, 0.5, 1e-12);  // all but the easiest: (0.1 + ... + 0.9) / 9
+}
+
 TEST_F(PromptPlanTest, SaysSoWhenNothingHarderIsThere) {
   for (int i = 0; i < 4; ++i) {
     auto prompt = open_prompt("maths" + std::to_string(i), {"maths"});

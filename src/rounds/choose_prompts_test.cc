@@ -57,6 +57,25 @@ TEST_F(ChoosePromptsTest, AWeakCapabilityGetsItsLargerShareFromTheSecondRoundOn)
   EXPECT_EQ(shares(recipe, second), (std::map<std::string, int>{{"difference", 2}, {"sum", 8}}));
 }
 
+TEST_F(ChoosePromptsTest, ARoundDoesNotShrinkWhenNewPromptsRunOut) {
+  const auto recipe = tiny_recipe({{"[collect]\n", "[collect]\nprompts_per_round = 30\nnum_weakest = 1\n"},
+                                   {"[suites.held-out-sums]\n", "[suites.held-out-sums]\ncapability = \"sum\"\n"}});
+  ScoreBoard scores;
+  scores.entries.push_back({.model = "m", .name = "m", .suite = "held-out-sums", .is_right = std::string(60, '0'),
+                            .accuracy = 0, .low = 0, .high = 0.1});
+  std::vector<PromptChoice> rounds;
+  std::map<ledger::PromptId, int> uses;
+  for (int round = 1; round <= 4; ++round) {
+    rounds.push_back(choose(recipe, "plan " + std::to_string(round), rounds, scores));
+    const auto& prompts = rounds.back().prompts;
+    EXPECT_EQ(std::set<ledger::PromptId>(prompts.begin(), prompts.end()).size(), 30U) << round;
+    for (const auto prompt : prompts) ++uses[prompt];
+    if (round == 2) {
+      EXPECT_EQ(uses.size(), 40U) << "what no round had comes before what one had";
+    }
+  }
+}
+
 TEST(PromptChoice, SurvivesItsRecord) {
   const PromptChoice choice{.prompts = {ledger::PromptId(5), ledger::PromptId(3)}};
   EXPECT_EQ(PromptChoice::from_json(choice.to_json()).prompts, choice.prompts);
