@@ -55,6 +55,27 @@ TEST_F(HomeCommands, AFolderWithoutALedgerIsOneSentence) {
   }
 }
 
+TEST(Run, ARunThatEndsWithAnErrorLeavesTheReportOfWhatItHasDone) {
+  const TemporaryFolder folder;
+  // The command of the synthetic dialogs fails; what stands before it is done.
+  const auto recipes = std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes";
+  std::filesystem::copy(recipes / "tiny", folder.path() / "tiny", std::filesystem::copy_options::recursive);
+  auto text = read_whole(recipes / "tiny.toml");
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"rounds = 6", "rounds = 1"}, {"steps = 900", "steps = 60"}, {"steps = 900", "steps = 60"},
+           {"[collect]", "[synthetic.broken]\ncommand = \"exit 7\"\n[collect]"}}) {
+    const auto at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+  }
+  folder.write("recipe.toml", text);
+  const auto result = run_script("drover run recipe.toml --home home", folder);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.errors, HasSubstr("exit status 7"));
+  EXPECT_THAT(result.output, HasSubstr("report of what is done: home/report.html"));
+  EXPECT_THAT(read_whole(folder.path() / "home/report.html"), HasSubstr("round 1 / collect"));
+}
+
 TEST(Inspect, ANegativeNumberOfRowsIsRefused) {
   const auto result = run_script("drover inspect some-model rows.jsonl --first -1");
   EXPECT_EQ(result.status, 1);

@@ -10,6 +10,7 @@
 #include "cli/progress_line.h"
 #include "cli/report_files.h"
 #include "ledger/ledger.h"
+#include "ledger/running_process.h"
 #include "report/run_summary.h"
 #include "rounds/recipe.h"
 #include "rounds/round.h"
@@ -46,6 +47,19 @@ rounds::OnStage print_stages(ProgressLine& line) {
   };
 }
 
+// What a run that failed or was interrupted leaves to look at. What ended it is what must be told, so nothing is thrown.
+void write_report_of_what_is_there(const std::filesystem::path& home) noexcept {
+  try {
+    if (!std::filesystem::exists(home / "ledger.sqlite")) return;
+    const ledger::Ledger ledger(home / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+    const auto run = ledger.latest_run();
+    if (!run || ledger.stages_of_run(run->run).empty()) return;
+    if (run->process != ledger::this_process()) return;  // another process works there, or had worked
+    write_output(fmt::format("\nreport of what is done: {}\n", write_report_files(home, report::summarise(ledger)).at(0).string()));
+  } catch (...) {
+  }
+}
+
 base::ExitStatus run(const RunCommandOptions& options) {
   // A plan can be read before the models are there.
   auto recipe = rounds::read_recipe(options.recipe, options.dry_run ? rounds::MissingModels::kAllow : rounds::MissingModels::kRefuse);
@@ -57,12 +71,15 @@ base::ExitStatus run(const RunCommandOptions& options) {
   const std::filesystem::path home =
       options.home.empty() ? std::filesystem::path("runs") / recipe.name : std::filesystem::path(options.home);
   rounds::RunOutcome outcome;
-  {
+  try {
     ProgressLine line;
     outcome = rounds::run_recipe(recipe, {.home = home,
                                           .last_stage = options.until,
                                           .on_progress = line.on_progress(),
                                           .on_stage = print_stages(line)});
+  } catch (...) {
+    write_report_of_what_is_there(home);
+    throw;
   }
   const ledger::Ledger ledger(home / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
   const auto summary = report::summarise(ledger);

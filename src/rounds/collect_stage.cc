@@ -26,6 +26,12 @@ preference::ReplyScorer reply_scorer(Workspace& work, const ModelRef& reward_mod
   };
 }
 
+// "round 1 reward 2" is "of round 1": the annotator's name says already that it is a reward model.
+std::string readable_name(const ModelRef& reward_model) {
+  const auto kind = reward_model.name.find(" reward");
+  return kind == std::string::npos ? reward_model.name : "of " + reward_model.name.substr(0, kind);
+}
+
 /// The annotators and the editor of one round. What the recipe names and the round does not have (the reward model in
 /// round 1, a judge at chance) is left out.
 class Collection {
@@ -33,13 +39,13 @@ class Collection {
   Collection(Workspace& work, const std::string& stage, const CollectionPlan& plan)
       : work_(work), section_(work.recipe.collect), stage_(stage), seed_(work.seed(stage)), judge_(work, plan.judge, seed_), room_(work, plan.deployed) {
     if (plan.reward_model) rewards_ = reply_scorer(work, *plan.reward_model);
-    reward_name_ = plan.reward_model ? plan.reward_model->hash : "";
+    if (plan.reward_model) reward_name_ = readable_name(*plan.reward_model);
     for (const auto& model : plan.deployed) responders_.push_back(work.responder(model, generators_));
     std::vector<std::unique_ptr<preference::Annotator>> members;
     for (const auto& name : section_.annotators) {
       if (auto member = annotator(name)) members.push_back(std::move(member));
       // A member's second look at pairs that another one has decided.
-      if (name == "people" || name == "verifier") continue;
+      if (name == "people" || section_.annotators.size() == 1) continue;
       if (auto second = annotator(name)) second_opinions_.push_back(std::move(second));
     }
     if (members.empty()) {
