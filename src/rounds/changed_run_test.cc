@@ -181,5 +181,16 @@ TEST_F(ChangedRunTest, ACapabilityThatTheMixNamesMayBeAbsentFromARound) {
   EXPECT_EQ(absent[0].subject, "later");
 }
 
+TEST_F(ChangedRunTest, ASuiteWithoutCheckersIsRefusedBeforeAnythingIsTrained) {
+  const auto suite = file_with("suite.jsonl", R"({"messages":[{"role":"user","content":"Tell me a story."}]})" "\n");
+  try {
+    run(recipe({{"file = \"tiny/suite.jsonl\"", suite}}), "");
+    ADD_FAILURE() << "not refused";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("suite.jsonl, line 61: the prompt has no \"checker\""));
+  }
+  EXPECT_FALSE(std::filesystem::exists(home()));
+}
+
 }  // namespace
 }  // namespace drover::rounds

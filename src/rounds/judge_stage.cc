@@ -5,16 +5,11 @@
 #include "base/content_hash.h"
 #include "judge/answer_forms.h"
 #include "judge/calibration.h"
-#include "judge/labelled_sets.h"
 #include "judge/standing.h"
+#include "rounds/recipe_files.h"
 
 namespace drover::rounds {
 namespace {
-
-std::vector<judge::LabelledPair> pairs_of_set(const Recipe& recipe, const std::string& set) {
-  auto pairs = judge::is_labelled_set_name(set) ? judge::read_labelled_set(set) : judge::read_labelled_pairs(recipe.resolve(set));
-  return recipe.judge.pairs > 0 ? judge::spread_sample(pairs, recipe.judge.pairs) : pairs;
-}
 
 judge::Judge make_judge(Workspace& work, const ModelRef& model, const judge::JudgeOptions& options,
                         std::vector<std::unique_ptr<generate::Generator>>& generators) {
@@ -48,7 +43,7 @@ JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const Mod
   JudgeReport report{.model = model};
   judge::Standing standing;
   for (const auto& set : section.calibrate_on) {
-    const auto pairs = pairs_of_set(work.recipe, set);
+    const auto pairs = judged_pairs(work.recipe, set);
     std::vector<std::unique_ptr<generate::Generator>> generators;
     auto judge = make_judge(work, model, {.give_up_after = 0, .seed = work.seed(stage)}, generators);
     judge.on_progress = work.on_progress;

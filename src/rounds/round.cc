@@ -24,6 +24,7 @@
 #include "rounds/judge_stage.h"
 #include "rounds/preference_training.h"
 #include "rounds/prompt_pool.h"
+#include "rounds/recipe_files.h"
 #include "rounds/rejection_sampling.h"
 #include "rounds/sft_training.h"
 #include "rounds/start_models.h"
@@ -52,9 +53,8 @@ struct History {
 
 class Run {
  public:
-  Run(Workspace& work, StageRunner& runner)
-      : work_(work), recipe_(work.recipe), runner_(runner), pool_(work.recipe) {
-    check_capability_names(recipe_, pool_);
+  Run(Workspace& work, StageRunner& runner, PromptPool pool)
+      : work_(work), recipe_(work.recipe), runner_(runner), pool_(std::move(pool)) {
     ledger::Ledger::Batch batch(work_.ledger);
     for (const auto& prompt : pool_.prompts()) work_.ledger.add(prompt);
     for (const auto& source : recipe_.prompts) add_source(source.name, source.licence, source.file, "generator " + source.generator);
@@ -300,6 +300,10 @@ void check_last_stage(const Recipe& recipe, const std::string& last) {
 
 RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
   check_last_stage(recipe, options.last_stage);
+  // All files are read before a home is made: what is wrong with them is known before anything is done.
+  PromptPool pool(recipe);
+  check_capability_names(recipe, pool);
+  read_recipe_files(recipe);
   model::use_threads(static_cast<int>(recipe.threads));
   std::filesystem::create_directories(options.home);
   ledger::Ledger ledger(options.home / "ledger.sqlite", ledger::Ledger::OpenMode::kCreate);
@@ -309,7 +313,7 @@ RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options) {
   StageRunner runner(ledger, options.home, run_name, options.last_stage, options.on_stage);
   RunOutcome outcome;
   try {
-    Run run(work, runner);
+    Run run(work, runner, std::move(pool));
     auto history = run.start();
     for (std::int64_t number = 1; number <= recipe.rounds; ++number) {
       run.round(number, history);

@@ -33,7 +33,7 @@ RunOutcome run_recipe(const Recipe& recipe, const RunOptions& options);
 /// The names of all stages of a run, in their order: "start / NAME", "start / evaluate", "round 1 / collect", ...
 std::vector<std::string> stage_names(const Recipe& recipe);
 
-/// What `run_recipe` would do, for people: stages, counts, options.
+/// What `run_recipe` would do at the most, for people: counts, options, time, memory. Reads all files, with UserErrors as there.
 std::string describe_plan(const Recipe& recipe);
 
 }  // namespace drover::rounds
