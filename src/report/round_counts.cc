@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <numeric>
+#include <set>
 
 #include "report/stage_output.h"
 
@@ -138,6 +139,15 @@ RoundCounts count_round(const ledger::Ledger& ledger, const RoundStages& stages)
   counts.reward_rows = count_rows(ledger, stages, "reward");
   counts.sft_rows = count_rows(ledger, stages, "sft");
   counts.dpo_rows = count_rows(ledger, stages, "dpo");
+  std::set<std::string> overlong;
+  for (const auto* name : {"collect", "reject"}) {
+    with_stage(name, [&](const auto& key) {
+      for (const auto& metric : ledger.metrics_of(key)) {
+        if (metric.name == "prompt too long") overlong.insert(metric.subject);
+      }
+    });
+  }
+  counts.overlong_prompts = static_cast<std::int64_t>(overlong.size());
   for (const auto* name : {"reward", "sft", "dpo"}) {
     with_stage(name, [&](const auto& key) {
       for (const auto& metric : ledger.metrics_of(key)) {

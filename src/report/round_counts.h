@@ -36,6 +36,7 @@ struct RoundCounts {
   std::int64_t imported = 0;          ///< comparisons from elsewhere
   std::int64_t reward_rows = 0;
   std::int64_t dpo_rows = 0;
+  std::int64_t overlong_prompts = 0;  ///< left out: they leave a model no room for a reply
   std::int64_t refused_rows = 0;  ///< comparisons and replies that gave reward model, SFT or DPO no row
   // Replies.
   std::int64_t sampled_replies = 0;  ///< of rejection sampling

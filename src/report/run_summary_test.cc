@@ -88,6 +88,9 @@ class RunSummaryTest : public ::testing::Test {
                                     .reason = {}});
     end("round 1 / collect", "{}");
     begin("round 1 / reject");
+    for (const auto* stage : {"round 1 / collect", "round 1 / reject"}) {
+      ledger_->add(ledger::Metric{.stage = stage, .name = "prompt too long", .subject = "77", .step = 0, .value = 300, .low = {}, .high = {}});
+    }
     const auto best = reply(sum, "round 1 / reject", 0, "It is 4.");
     const auto cut = reply(sum, "round 1 / reject", 1, "It is");
     const auto lower = reply(sum, "round 1 / reject", 2, "4!");
@@ -136,6 +139,7 @@ TEST_F(RunSummaryTest, CountsWhatTheLedgerHolds) {
   EXPECT_THAT(counts.levels, ElementsAre(Pair("none", 1), Pair("significantly_better", 1)));
   EXPECT_THAT(counts.annotators, ElementsAre(Pair("verifier", 1)));
   EXPECT_EQ(counts.sampled_replies, 3);
+  EXPECT_EQ(counts.overlong_prompts, 1);  // left out by two stages
   EXPECT_THAT(counts.not_kept, ElementsAre(Pair("cut by the length limit", 1), Pair("another reply scored higher", 1)));
   EXPECT_EQ(counts.best_replies, 1);
   EXPECT_EQ(counts.synthetic, 1);
