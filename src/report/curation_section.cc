@@ -18,11 +18,29 @@ std::string examples(const DroppedByRule& rule) {
          table.html() + "</details>\n";
 }
 
+std::string rating_tables(const RunSummary& summary) {
+  HtmlTable topics("Topics of the replies that were curated", {{"stage"}, {"topic"}, {"replies", true}});
+  HtmlTable difficulty("How hard the judge found them: 1 (easy) to 3 (hard)", {{"stage"}, {"capability"}, {"mean", true}, {"replies", true}});
+  bool has_topics = false;
+  bool has_difficulty = false;
+  for (const auto& rating : summary.ratings) {
+    if (rating.kind == RowRating::Kind::kTopic) {
+      has_topics = true;
+      topics.add({escaped(rating.stage), escaped(rating.name), with_commas(rating.count)});
+    } else {
+      has_difficulty = true;
+      difficulty.add({escaped(rating.stage), escaped(rating.name), fmt::format("{:.2f}", rating.value), with_commas(rating.count)});
+    }
+  }
+  return (has_topics ? topics.html() : "") + (has_difficulty ? difficulty.html() : "");
+}
+
 }  // namespace
 
 std::string curation_section(const RunSummary& summary) {
   if (summary.rounds.empty()) return {};
   std::string html = section_heading("curation", "What curation dropped, and why");
+  html += rating_tables(summary);
   if (summary.dropped.empty()) return html + "<p>Nothing was dropped or changed.</p>\n";
   HtmlTable table("Replies that a rule took out or rewrote", {{"round"}, {"rule"}, {"replies", true}});
   for (const auto& rule : summary.dropped)

@@ -82,6 +82,8 @@ RunSummary hostile_run() {
                       .rule = kHostile,
                       .count = 1,
                       .examples = {{.id = kHostile, .question = kHostile, .text = kHostile, .reason = kHostile}}}};
+  summary.ratings = {{.kind = RowRating::Kind::kTopic, .stage = kHostile, .name = kHostile, .count = 1},
+                     {.kind = RowRating::Kind::kDifficulty, .stage = kHostile, .name = kHostile, .value = 2, .count = 1}};
   summary.mix_tables = {{.title = kHostile,
                          .number = 7,
                          .columns = {kHostile},

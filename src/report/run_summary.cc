@@ -144,6 +144,7 @@ void add_stage(const ledger::Ledger& ledger, const ledger::StageBegin& stage, Ru
   append(summary.curves, training_curves(stage.name, metrics));
   append(summary.complexities, complexities(stage.name, metrics));
   append(summary.agreements, agreements(stage.name, metrics));
+  append(summary.ratings, row_ratings(stage.name, metrics));
   append(summary.reward_accuracies, reward_accuracies(stage.name, metrics));
   add_models(ledger, stage.key, summary);
   if (stage.name != "start / calibrate") return;

@@ -13,6 +13,7 @@
 #include "report/opinions.h"
 #include "report/reward_spread.h"
 #include "report/round_counts.h"
+#include "report/row_ratings.h"
 #include "report/score_changes.h"
 #include "report/training_curves.h"
 
@@ -72,6 +73,7 @@ struct RunSummary {
   std::vector<RewardSpread> reward_spreads;
   std::vector<SampledPrompt> samples;  ///< a few of the last round
   std::vector<DroppedByRule> dropped;
+  std::vector<RowRating> ratings;  ///< topics and difficulty of curated replies
   std::vector<MixTable> mix_tables;
   std::vector<ledger::ModelFact> models;  ///< each hash once, in the order in which they were made
   std::vector<DeployedModel> deployed;    ///< the average that each finished round chose

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <tuple>
 
 #include "base/error.h"
 #include "report/html_page.h"
@@ -105,6 +106,10 @@ class RunSummaryTest : public ::testing::Test {
     decide(made, "round 1 / synthesise", "synthetic", true, "from a file");
     end("round 1 / synthesise", "{}");
     begin("round 1 / curate");
+    for (const auto& [name, subject, value] : {std::tuple("topic", "code / <b>web</b> pages", 1.0), std::tuple("difficulty", "sums", 2.5)}) {
+      ledger_->add(ledger::Metric{
+          .stage = "round 1 / curate", .name = name, .subject = subject, .step = 0, .value = value, .low = {}, .high = {}, .count = 1});
+    }
     decide(made, "round 1 / curate", "exclamation marks", false, "5 of them");
     decide(best, "round 1 / curate", "repeated", true, "it stands in the mix 2 times");
     end("round 1 / curate", R"({"table": [{"dataset": "Total", "percent": 100, "examples": 2, "turns": 2}],
@@ -176,6 +181,17 @@ TEST_F(RunSummaryTest, ShowsPromptsThatKeptAReplyFirstAndOneOfEachCapability) {
   EXPECT_THAT(questions[0], HasSubstr("first sum"));
   EXPECT_THAT(questions[1], HasSubstr("hello"));
   EXPECT_THAT(questions[2], HasSubstr("second sum"));
+}
+
+TEST_F(RunSummaryTest, TopicsAndDifficultyOfTheCuratedRepliesStandOnThePage) {
+  one_round();
+  const auto summary = summarise(*ledger_);
+  ASSERT_EQ(summary.ratings.size(), 2U);
+  EXPECT_EQ(summary.ratings[0].name, "code / <b>web</b> pages");
+  EXPECT_EQ(summary.ratings[1].value, 2.5);
+  const auto page = html_page(summary);
+  for (const auto* part : {"Topics of the replies", "code / &lt;b&gt;web&lt;/b&gt; pages", "How hard the judge found them", "2.50"})
+    EXPECT_THAT(page, HasSubstr(part));
 }
 
 TEST_F(RunSummaryTest, AnUnfinishedRunGivesAPageThatSaysSoAndNoCard) {

@@ -178,6 +178,13 @@ Json summary_json(const RunSummary& summary) {
   json["dropped"] = list_of(summary.dropped, [](const DroppedByRule& rule) {
     return Json{{"round", rule.round}, {"rule", rule.rule}, {"replies", rule.count}};
   });
+  json["ratings"] = list_of(summary.ratings, [](const RowRating& rating) {
+    return Json{{"stage", rating.stage},
+                {"kind", rating.kind == RowRating::Kind::kTopic ? "topic" : "difficulty"},
+                {"name", rating.name},
+                {"value", rating.value},
+                {"count", rating.count}};
+  });
   json["mix"] = list_of(summary.mix_tables, mix_json);
   json["models"] = list_of(summary.models, model_json);
   json["deployed"] = list_of(summary.deployed, [](const DeployedModel& model) {

@@ -17,6 +17,7 @@
 #include "curate/mix_table.h"
 #include "curate/near_duplicates.h"
 #include "curate/quality.h"
+#include "curate/topics.h"
 #include "evaluate/recorded_replies.h"
 #include "generate/scorer.h"
 #include "model/encoder.h"
@@ -78,10 +79,51 @@ class Curation {
     keep(curate::decontaminate(dialogs, decontaminator));
   }
 
+  void sort_into_topics() {
+    if (section_.topics.empty() || candidates_.empty()) return;
+    auto sorted = rows();
+    if (section_.topics == "judge") {
+      RunJudge judge(work_, plan_.judge, work_.seed(stage_));
+      if (judge.get() == nullptr) return;
+      curate::fill_topics(sorted, *curate::prompted_topics(*judge.get()));
+    } else {
+      const auto model = model::Model::load(work_.recipe.model_path(section_.topics), {.compute_type = work_.compute_type()});
+      curate::fill_topics(sorted, *curate::trained_topics(model, work_.format(*model), work_.on_progress));
+    }
+    std::map<std::string, std::int64_t> counts;
+    ledger::Ledger::Batch batch(work_.ledger);
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      auto& row = candidates_[i].row;
+      row.topic = std::move(sorted[i].topic);
+      row.subtopic = std::move(sorted[i].subtopic);
+      if (row.topic.empty()) {
+        ++counts["unknown"];
+        continue;
+      }
+      const auto both = row.subtopic.empty() ? row.topic : row.topic + " / " + row.subtopic;
+      ++counts[both];
+      work_.ledger.add(ledger::Score{.generation = candidates_[i].generation, .stage = stage_, .scorer = "topic", .value = 1, .reason = both});
+    }
+    for (const auto& [topic, count] : counts) add_metric("topic", topic, static_cast<double>(count), count);
+    batch.commit();
+  }
+
+  void rate_difficulty() {
+    // Where quality is asked for, both are (`keep_high_quality`).
+    if (!section_.difficulty || section_.reward_share < 1 || candidates_.empty()) return;
+    RunJudge judge(work_, plan_.judge, work_.seed(stage_));
+    if (judge.get() == nullptr) return;
+    auto rated = rows();
+    curate::judge_difficulty(rated, *judge.get());
+    for (std::size_t i = 0; i < rated.size(); ++i) candidates_[i].row.difficulty = rated[i].difficulty;
+    record_difficulty();
+  }
+
   void keep_high_quality() {
     if (section_.reward_share >= 1) return;
     score_the_unscored();
     ask_the_judge();
+    record_difficulty();
     keep(curate::high_quality(rows(), {.reward_share = section_.reward_share, .use_judge = judge_answered_}));
   }
 
@@ -135,6 +177,28 @@ class Curation {
   }
 
  private:
+  void add_metric(const std::string& name, const std::string& subject, double value, std::int64_t count) {
+    work_.ledger.add(ledger::Metric{
+        .stage = stage_, .name = name, .subject = subject, .step = 0, .value = value, .low = {}, .high = {}, .count = count});
+  }
+
+  // The judge's points of each reply, and their mean by capability.
+  void record_difficulty() {
+    std::map<std::string, std::pair<double, std::int64_t>> sums;
+    ledger::Ledger::Batch batch(work_.ledger);
+    for (const auto& each : candidates_) {
+      if (!each.row.difficulty) continue;
+      auto& [sum, count] = sums[each.row.capability];
+      sum += *each.row.difficulty;
+      ++count;
+      work_.ledger.add(
+          ledger::Score{.generation = each.generation, .stage = stage_, .scorer = "judge difficulty", .value = *each.row.difficulty});
+    }
+    for (const auto& [capability, sum] : sums)
+      add_metric("difficulty", capability, sum.first / static_cast<double>(sum.second), sum.second);
+    batch.commit();
+  }
+
   // A capability that the mix names may have no rows in one round; that is counted as the metric "absent from the mix".
   void leave_out_absent(curate::MixOptions& options) {
     std::set<std::string> present;
@@ -142,13 +206,7 @@ class Curation {
     for (auto* amounts : {&options.shares, &options.epochs}) {
       std::erase_if(*amounts, [&](const auto& amount) {
         if (present.contains(amount.first)) return false;
-        work_.ledger.add(ledger::Metric{.stage = stage_,
-                                        .name = "absent from the mix",
-                                        .subject = amount.first,
-                                        .step = 0,
-                                        .value = amount.second,
-                                        .low = {},
-                                        .high = {}});
+        add_metric("absent from the mix", amount.first, amount.second, 0);
         return true;
       });
     }
@@ -288,6 +346,8 @@ TrainingMix curate_replies(Workspace& work, const std::string& stage, const Cura
   Curation curation(work, stage, plan);
   curation.clean();
   curation.decontaminate(pool);
+  curation.sort_into_topics();
+  curation.rate_difficulty();
   curation.keep_high_quality();
   curation.drop_near_duplicates();
   return curation.mix();

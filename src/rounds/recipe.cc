@@ -310,6 +310,8 @@ void check_references(const Recipe& recipe) {
                              recipe.reject.lowest_temperature, recipe.reject.sampling.temperature));
   }
   if (recipe.collect.annotators.empty()) fail(recipe, "\"annotators\" in [collect] is empty: nobody would compare.");
+  if (recipe.judge.model.empty() && (recipe.curate.topics == "judge" || recipe.curate.difficulty))
+    fail(recipe, "[curate] asks the judge for topics or difficulty, but [judge] names no \"model\".");
   if (!recipe.curate.shares.empty() && !recipe.curate.epochs.empty())
     fail(recipe, "[curate] has both \"shares\" and \"epochs\"; one of them makes the mix.");
   for (const auto& source : recipe.synthetic) {
@@ -339,6 +341,7 @@ void check_models(const Recipe& recipe) {
     check_ends(recipe, start);
   }
   if (!recipe.curate.encoder.empty()) recipe.model_path(recipe.curate.encoder);
+  if (!recipe.curate.topics.empty() && recipe.curate.topics != "judge") recipe.model_path(recipe.curate.topics);
 }
 
 }  // namespace

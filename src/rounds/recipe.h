@@ -185,6 +185,9 @@ struct CurateSection {
   std::int64_t leak_window_words = 13;     ///< of a suite's prompt that a row may not hold; 0: only whole prompts count
   double reward_share = 1.0;  ///< of a capability's replies, by reward, that count as high quality, together with the judge's
                               ///< best ones; the report takes 0.25; 1: quality drops nothing
+  std::string topics;  ///< who sorts replies into coarse and fine topics: "judge", or a classifier by `drover train classify`
+                       ///< (folder or short name); empty: nobody
+  bool difficulty = false;    ///< whether the judge rates difficulty also where quality drops nothing (reward_share = 1)
   std::string encoder;        ///< sentence encoder for near duplicates: folder or short name; empty: only equal rows go
   double duplicate_threshold = 0.95;     ///< largest cosine between two dialogs that both stay
   std::string against = "all_earlier";   ///< "all_earlier" or "kept": what a dialog is compared with

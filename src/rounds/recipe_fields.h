@@ -183,6 +183,8 @@ void visit_fields(Visitor& visit, CurateSection& section) {
   visit("apology_share", section.apology_share, Between{.low = 0, .high = 1, .low_is_out = true});
   visit("leak_window_words", section.leak_window_words, Between{.low = 0, .high = 1000});
   visit("reward_share", section.reward_share, Between{.low = 0, .high = 1});
+  visit("topics", section.topics, OneOf{});
+  visit("difficulty", section.difficulty, OneOf{});
   visit("encoder", section.encoder, OneOf{});
   visit("duplicate_threshold", section.duplicate_threshold, Between{.low = 0, .high = 1, .low_is_out = true});
   visit("against", section.against, OneOf{{"all_earlier", "kept"}});

@@ -83,6 +83,11 @@ TEST(Recipe, RefusesALowestTemperatureAboveTheSamplings) {
               AllOf(HasSubstr("lowest_temperature"), HasSubstr("1.5"), HasSubstr("temperature 1;")));
 }
 
+TEST(Recipe, WhoAsksTheJudgeNeedsOne) {
+  for (const auto* asked : {"topics = \"judge\"", "difficulty = true"})
+    EXPECT_THAT(refusal("[sft]\n", std::string("[curate]\n") + asked + "\n[sft]\n"), HasSubstr("[judge] names no \"model\"")) << asked;
+}
+
 TEST(Recipe, SaysWhereTheTomlIsBroken) {
   EXPECT_THAT(refusal("[models]", "[models"), HasSubstr("tiny.toml, line 9"));
   EXPECT_THAT(refusal("seed = 1", "seed = 1\nseed = 2"), HasSubstr("line"));

@@ -141,6 +141,7 @@ class Run {
                                      {"synthetic", synthetic.hash()},
                                      {"reward model", reward.average.hash},
                                      {"judge", history.judge.hash()},
+                                     {"topics", hash_of_topic_model()},
                                      {"suites", pool_.hash_of_suites()}}),
                            key_text(recipe_.curate), [&](const auto& key) {
                              return curate_replies(work_, key,
@@ -255,6 +256,12 @@ class Run {
   std::string options_of_sampling(std::int64_t round) const {
     const bool is_special = round == recipe_.rounds && recipe_.reject.last_round_temperature > 0;
     return key_text(recipe_.reject) + key_text(recipe_.capabilities) + (is_special ? "last" : "");
+  }
+
+  // Of a classifier from outside; the judge is an input of its own.
+  std::string hash_of_topic_model() const {
+    const auto& name = recipe_.curate.topics;
+    return name.empty() || name == "judge" ? "" : hash_of_files(recipe_.model_path(name));
   }
 
   // Which model answers which capability, for a stage's key.
