@@ -89,6 +89,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   auto options = train_options(arguments, rows);
   options.on_start = [&](const train::RunOutlook& outlook) { log.begin(outlook); };
   options.on_progress = progress.on_progress();
+  options.on_stopped = [&](const train::StoppedRun& stopped) { log.say_how_to_go_on(stopped); };
   const auto origin = model::weights_hash(*start);
   const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(start_path), .start = origin, .seed = options.seed,
                                             .tokenizer_source = start->tokenizer_source(), .chat_template = start->chat_template()};
@@ -97,9 +98,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
     progress.clear();
     log.add(report);
-    if (report.step == report.total_steps || !was_interrupted()) return;
-    log.say_how_to_go_on(report);
-    throw_if_interrupted();
+    if (report.step < report.total_steps) throw_if_interrupted();
   });
   if (trained != nullptr) model::save_model(*trained, {.start = origin}, arguments.out);
   log.finish();

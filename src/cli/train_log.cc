@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -138,9 +139,16 @@ void TrainLog::write_events(const train::StepReport& report) {
   events_->add(report.step, values);
 }
 
-void TrainLog::say_how_to_go_on(const train::StepReport& report) const {
-  if (arguments_.checkpoint.empty()) return;
-  fmt::print(stderr, "stopped after step {}: the same command goes on from there\n", report.step);
+void TrainLog::say_how_to_go_on(const train::StoppedRun& stopped) const {
+  if (stopped.fault.empty()) {
+    fmt::print(stderr, "stopped after step {}: the same command goes on from there\n", stopped.step);
+    return;
+  }
+  std::string_view fault = stopped.fault;
+  if (fault.ends_with('.')) fault.remove_suffix(1);
+  const auto newest = stopped.newest_saved ? fmt::format("the newest checkpoint is that of step {}, and the same command goes on from it", *stopped.newest_saved)
+                                           : std::string("there is no checkpoint, and the same command begins anew");
+  fmt::print(stderr, "stopped after step {}: its state could not be saved ({}); {}\n", stopped.step, shown(fault), newest);
 }
 
 void TrainLog::finish() const {

@@ -31,8 +31,8 @@ class TrainLog {
   /// One step: a line each, and the lines of an unusual step's rows. A disk that refuses is complained of once, and the run goes on.
   void add(const train::StepReport& report);
 
-  /// For a run that ends after this step because somebody wants it to.
-  void say_how_to_go_on(const train::StepReport& report) const;
+  /// For a run that somebody ended: whether the same command goes on from there.
+  void say_how_to_go_on(const train::StoppedRun& stopped) const;
 
   /// Once the result is written: throws SurroundingsError when something of the log could not be.
   void finish() const;

@@ -12,6 +12,7 @@ namespace drover::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using TrainLosesNothing = Train;
 
 TEST_F(TrainLosesNothing, AFullDiskDuringACheckpointLosesNothing) {
@@ -79,6 +80,16 @@ TEST_F(TrainLosesNothing, ARunThatIsInterruptedSavesWhereItIs) {
     EXPECT_GE(steps.front().at("step"), 9) << "it went on";
     EXPECT_THAT(rest.errors, HasSubstr("going on after step "));
   }
+}
+
+TEST_F(TrainLosesNothing, ARunThatIsInterruptedBeforeAFullDiskSaysThatItsStateIsLost) {
+  // As in the tests above, a limit of a file's size is the full disk; the lines of the steps stay below it.
+  const std::string run = "sft start dialogs.jsonl --steps 400 --rows-per-step 2 --lr 1e-4 --checkpoint-every 1000 -o out --checkpoint saved";
+  const auto stopped = run_script("ulimit -f 64; " + interrupted("TERM", run), folder_);
+  EXPECT_EQ(stopped.output, "143\n");
+  EXPECT_THAT(stopped.errors, HasSubstr("its state could not be saved ("));
+  EXPECT_THAT(stopped.errors, HasSubstr("there is no checkpoint, and the same command begins anew"));
+  EXPECT_THAT(stopped.errors, Not(HasSubstr("goes on from there")));
 }
 
 TEST_F(TrainLosesNothing, TwoRunsWithOneResultAreRefused) {

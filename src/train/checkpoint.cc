@@ -164,12 +164,18 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder, std::string key, std
 std::vector<std::filesystem::path> Checkpoint::newest_first() const {
   std::vector<std::pair<std::int64_t, std::filesystem::path>> found;
   for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (!entry.is_regular_file()) continue;
     if (const auto steps = steps_in(entry.path())) found.emplace_back(-*steps, entry.path());
   }
   std::sort(found.begin(), found.end());
   std::vector<std::filesystem::path> paths;
   for (auto& [steps, path] : found) paths.push_back(std::move(path));
   return paths;
+}
+
+std::optional<std::int64_t> Checkpoint::newest_step() const {
+  const auto paths = newest_first();
+  return paths.empty() ? std::nullopt : steps_in(paths.front());
 }
 
 void Checkpoint::save(const Learner& learner, const RunNotes& notes) const {

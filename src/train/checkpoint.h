@@ -32,6 +32,9 @@ class Checkpoint {
   /// or gives other bytes back; what was there before is still there then.
   void save(const Learner& learner, const RunNotes& notes) const;
 
+  /// The step of the newest state in the folder; nothing when there is none.
+  std::optional<std::int64_t> newest_step() const;
+
   /// Reads the newest whole state into the learner and returns its notes, or nothing when there is none. Throws UserError when it
   /// belongs to another run, or does not fit the model, and when all files are damaged.
   std::optional<RunNotes> restore(Learner& learner) const;

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -45,15 +47,37 @@ TEST_F(Resume, AResumedRunRepeatsTheUninterruptedOneBitForBit) {
   EXPECT_TRUE(parts.empty());
 }
 
-TEST_F(Resume, TheReasonOfAnEndIsToldEvenIfTheStateCannotBeSavedThen) {
+TEST_F(Resume, ARunThatEndsSaysWhetherItsStateIsSaved) {
   auto options = one_step();
-  options.steps = 3;
+  options.steps = 5;
   options.checkpoint_folder = folder_;
-  const auto stop = [&](const StepReport&) {
-    std::filesystem::remove_all(folder_);  // a disk that goes away
-    throw Stopped();
+  options.checkpoint_every = 1;
+  std::optional<StoppedRun> stopped;
+  options.on_stopped = [&stopped](const StoppedRun& said) { stopped = said; };
+  const auto stop_at = [&](std::int64_t step, const std::function<void()>& before) {
+    stopped.reset();
+    EXPECT_THROW(train_sft(start_, sft_rows_, options,
+                           [&](const StepReport& report) {
+                             if (report.step != step) return;
+                             before();
+                             throw Stopped();
+                           }),
+                 Stopped)
+        << "whatever becomes of its state";
+    ASSERT_TRUE(stopped);
+    EXPECT_EQ(stopped->step, step);
   };
-  EXPECT_THROW(train_sft(start_, sft_rows_, options, stop), Stopped);
+  stop_at(2, [] {});
+  EXPECT_EQ(stopped->fault, "");
+  EXPECT_EQ(stopped->newest_saved, 2);
+  // What stands where the state of step 4 should go cannot be replaced.
+  stop_at(4, [&] { std::filesystem::create_directories(folder_ / "step_00000004.safetensors" / "in the way"); });
+  EXPECT_THAT(stopped->fault, HasSubstr("step_00000004.safetensors"));
+  EXPECT_EQ(stopped->newest_saved, 3);
+  // A disk that goes away.
+  stop_at(4, [&] { std::filesystem::remove_all(folder_); });
+  EXPECT_NE(stopped->fault, "");
+  EXPECT_EQ(stopped->newest_saved, std::nullopt);
 }
 
 TEST_F(Resume, ACheckpointOfAnotherRunIsRefused) {

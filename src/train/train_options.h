@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/progress.h"
@@ -25,6 +27,13 @@ struct AdamWOptions {
   double weight_decay = 0.0;  ///< >= 0; decoupled; norms and biases are not decayed
 
   void validate() const;
+};
+
+/// What became of the state of a run that its OnStep ended.
+struct StoppedRun {
+  std::int64_t step = 0;                           ///< the last that was done
+  std::string fault = {};                          ///< why its state could not be saved; empty: it is saved
+  std::optional<std::int64_t> newest_saved = {};   ///< the step of the newest state in the checkpoint folder
 };
 
 /// What every kind of training shares.
@@ -58,6 +67,7 @@ struct TrainOptions {
 
   // For messages only.
   std::vector<std::int64_t> row_lines = {};  ///< the line of its file that each row comes from; empty: rows are named by their number
+  std::function<void(const StoppedRun&)> on_stopped = {};  ///< hears of a run with checkpoints that its OnStep ended, before that exception goes on
   OnStart on_start = {};                     ///< hears of the run before its first step; costs one packed row's time
   base::OnProgress on_progress = {};         ///< hears of the reference pass
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <functional>
 #include <iterator>
 #include <numeric>
@@ -129,7 +130,7 @@ class TrainingRun {
       try {
         if (on_step) on_step(report);
       } catch (...) {
-        if (checkpoint) save_at_the_end(*checkpoint);
+        if (checkpoint) save_stopped(*checkpoint);
         throw;
       }
       if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) save(*checkpoint);
@@ -147,11 +148,24 @@ class TrainingRun {
     checkpoint.save(*learner_, {.objective = objective_.state(), .losses = monitor_.state()});
   }
 
-  /// Of a run that its listener ends: what it says is the reason then, and not that its state could not be saved either.
-  void save_at_the_end(const Checkpoint& checkpoint) const {
+  /// Of a run that its listener ends. A disk that refuses does not hide why it ends, but it is told.
+  void save_stopped(const Checkpoint& checkpoint) const {
+    StoppedRun stopped{.step = learner_->num_steps()};
     try {
       save(checkpoint);
-    } catch (const base::Error&) {
+    } catch (const std::exception& error) {  // a disk that refuses, or no memory for the copies
+      stopped.fault = error.what();
+    }
+    if (!options_.on_stopped) return;
+    stopped.newest_saved = newest_of(checkpoint);
+    options_.on_stopped(stopped);
+  }
+
+  static std::optional<std::int64_t> newest_of(const Checkpoint& checkpoint) {
+    try {
+      return checkpoint.newest_step();
+    } catch (const std::exception&) {  // the folder is gone
+      return std::nullopt;
     }
   }
 
