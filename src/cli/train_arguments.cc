@@ -62,7 +62,7 @@ void add_kind_options(CLI::App& command, TrainArguments& arguments) {
   const auto only = [&arguments](CLI::Option* option, std::vector<std::string> kinds) { arguments.only_for[option] = std::move(kinds); };
   only(command.add_option("--learn", arguments.learn, "sft: final or all assistant turns")->check(CLI::IsMember({"final", "all"}))
            ->capture_default_str(), {"sft"});
-  only(command.add_option("--head-seed", arguments.head_seed, "heads: what a new one is drawn from")->capture_default_str(),
+  only(command.add_option("--head-seed", arguments.head_seed, "heads: what a new one is drawn from; not given: 0"),
        {"reward", "outcome", "steps", "classify"});
   only(command.add_option("--centring", arguments.centring, "reward: pull of rewards towards 0; 0: off")->capture_default_str(), {"reward"});
   only(command.add_option("--rows", arguments.layout, "reward: tree (prompt once), causal (the report's one sequence of shuffled responses) or separate")

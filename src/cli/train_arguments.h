@@ -25,7 +25,7 @@ struct TrainArguments {
   std::string log, tensorboard;
   train::TrainOptions train;
   train::DpoOptions dpo;
-  std::uint64_t head_seed = 0;
+  std::optional<std::uint64_t> head_seed;  ///< of a new head
   double centring = 0.0;
   std::int64_t max_tokens = 8192;
   std::optional<std::int64_t> show_rows;  ///< before the first step; not given: two on a terminal, else none

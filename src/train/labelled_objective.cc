@@ -12,7 +12,8 @@ namespace {
 /// What every objective over labels shares: how many there are in a step.
 class LabelledObjective : public Objective {
  public:
-  LabelledObjective(std::string name, std::span<const LabelledRow> rows) : name_(std::move(name)), rows_(rows) {
+  LabelledObjective(std::string name, std::span<const LabelledRow> rows, std::uint64_t head_seed)
+      : name_(std::move(name)), rows_(rows), head_seed_(head_seed) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       DROVER_CHECK_EQ(rows[i].labels.size(), rows[i].row.learned.size(), "Row {} has a label for each learned position", i + 1);
       if (rows[i].labels.empty()) throw base::UserError("Row {} has no labels.", i + 1);
@@ -23,7 +24,7 @@ class LabelledObjective : public Objective {
   const model::TokenRow& tree(std::int64_t index) const final { return row(index).row; }
 
   void add_to_key(base::FieldHasher& key) const override {
-    key.add(name_);
+    key.add(name_).add(static_cast<std::int64_t>(head_seed_));
     for (const auto& made : rows_) key.add(base::content_hash(std::as_bytes(std::span(made.labels))));
   }
 
@@ -46,6 +47,7 @@ class LabelledObjective : public Objective {
  private:
   std::string name_;
   std::span<const LabelledRow> rows_;
+  std::uint64_t head_seed_;
 };
 
 class BinaryObjective final : public LabelledObjective {
@@ -98,13 +100,18 @@ class BinaryObjective final : public LabelledObjective {
 
 class ClassObjective final : public LabelledObjective {
  public:
-  ClassObjective(std::span<const LabelledRow> rows, std::span<const std::string> names)
-      : LabelledObjective("classify", rows), names_(names.begin(), names.end()) {
+  ClassObjective(std::span<const LabelledRow> rows, std::span<const std::string> names, std::uint64_t head_seed)
+      : LabelledObjective("classify", rows, head_seed), names_(names.begin(), names.end()) {
     for (const auto& made : rows) {
       for (const float label : made.labels) {
         DROVER_CHECK(label >= 0.0F && label < static_cast<float>(names.size()), "Label {} is one of {} classes", label, names.size());
       }
     }
+  }
+
+  void add_to_key(base::FieldHasher& key) const override {
+    LabelledObjective::add_to_key(key);
+    for (const auto& name : names_) key.add(name);
   }
 
   void begin_step(std::span<const std::int64_t> trees) override {
@@ -142,12 +149,12 @@ class ClassObjective final : public LabelledObjective {
 
 }  // namespace
 
-std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows) {
-  return std::make_unique<BinaryObjective>(std::move(name), rows);
+std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows, std::uint64_t head_seed) {
+  return std::make_unique<BinaryObjective>(std::move(name), rows, head_seed);
 }
 
-std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names) {
-  return std::make_unique<ClassObjective>(rows, names);
+std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names, std::uint64_t head_seed) {
+  return std::make_unique<ClassObjective>(rows, names, head_seed);
 }
 
 }  // namespace drover::train

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -50,6 +51,28 @@ TEST_F(LabelledTraining, AStepwiseModelLearnsALabelForEachStep) {
   EXPECT_EQ(trained->config().head.kind, model::HeadKind::kSteps);
   EXPECT_EQ(last.metrics.at("labels"), 6.0);
   EXPECT_EQ(last.metrics.at("accuracy"), 1.0);
+}
+
+TEST_F(LabelledTraining, AHeadSeedIsRefusedWhereTheStartModelHasAHead) {
+  const auto rows = outcome_rows(reward_rows_);
+  const auto trained = train_outcome(start_, rows, {.train = one_step(), .head_seed = 5});
+  EXPECT_EQ(trained->config().head.seed, 5U);
+  EXPECT_EQ(train_outcome(trained, rows, {.train = one_step()})->config().head.seed, 5U) << "its training goes on";
+  try {
+    train_reward(trained, reward_rows_, {.train = one_step(), .head_seed = 6});
+    FAIL() << "the seed would do nothing";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("The head seed 6 would do nothing: the start model has a reward head"));
+  }
+}
+
+TEST_F(LabelledTraining, AnotherHeadIsAnotherRun) {
+  const auto rows = outcome_rows(reward_rows_);
+  HeadOptions options{.train = one_step(), .head_seed = 0};
+  options.train.checkpoint_folder = folder_;
+  train_outcome(start_, rows, options);
+  options.head_seed = 1;
+  EXPECT_THROW(train_outcome(start_, rows, options), base::UserError) << "the checkpoint holds a head that another seed gave";
 }
 
 TEST_F(LabelledTraining, AClassifierLearnsItsLabelsAndKeepsTheirNames) {

@@ -49,9 +49,10 @@ class Objective {
 /// The rows and options must outlive the objective.
 std::unique_ptr<Objective> make_sft_objective(std::span<const model::TokenRow> rows);
 std::unique_ptr<Objective> make_reward_objective(std::span<const model::TokenRow> rows, const RewardOptions& options);
-/// Outcome and stepwise reward models: binary cross entropy over all labels of a step. `name` is the kind of the run.
-std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows);
-std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names);
+/// Outcome and stepwise reward models: binary cross entropy over all labels of a step. `name` is the kind of the run, `head_seed` what
+/// its head is drawn from: both go into the run's key.
+std::unique_ptr<Objective> make_binary_objective(std::string name, std::span<const LabelledRow> rows, std::uint64_t head_seed);
+std::unique_ptr<Objective> make_class_objective(std::span<const LabelledRow> rows, std::span<const std::string> names, std::uint64_t head_seed);
 /// `reference` names the start model in the cache of reference log-probabilities; not used without such a cache.
 std::unique_ptr<Objective> make_dpo_objective(std::span<const DpoRow> rows, const DpoOptions& options, std::string reference = {});
 

@@ -65,10 +65,10 @@ TEST_F(ObjectiveGradient, GradientsOfEveryObjectiveEqualFiniteDifferences) {
   const auto with_reward = model::with_head(start_->decoder(), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = 2});
   expect_gradient(*with_reward, *reward);
   const auto rows = outcome_rows(reward_rows_);
-  const auto outcome = make_binary_objective("outcome", rows);
+  const auto outcome = make_binary_objective("outcome", rows, 0);
   expect_gradient(*with_reward, *outcome);
   const std::vector<std::string> names{"wrong", "right"};
-  const auto classes = make_class_objective(rows, names);
+  const auto classes = make_class_objective(rows, names, 0);
   expect_gradient(*model::with_head(start_->decoder(), {.kind = model::HeadKind::kClasses, .num_labels = 2, .seed = 2}), *classes);
 }
 

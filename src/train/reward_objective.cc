@@ -21,7 +21,7 @@ class RewardObjective final : public Objective {
   std::int64_t num_trees() const override { return static_cast<std::int64_t>(rows_.size()); }
   const model::TokenRow& tree(std::int64_t index) const override { return rows_[static_cast<std::size_t>(index)]; }
   void add_to_key(base::FieldHasher& key) const override {
-    key.add("reward").add(fmt::format("{}", options_.centring)).add(static_cast<std::int64_t>(options_.head_seed));
+    key.add("reward").add(fmt::format("{}", options_.centring)).add(static_cast<std::int64_t>(options_.head_seed.value_or(0)));
   }
 
   void begin_step(std::span<const std::int64_t> trees) override {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <iterator>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -40,8 +41,9 @@ ModelPointer run(const std::string& what, ModelPointer start, std::shared_ptr<co
   return std::make_shared<const model::Model>(std::move(trained), tokenizer, chat_template, tokenizer_source);
 }
 
-/// The start model's decoder with the head that is trained: its own, when it is of this kind and size, or a new one.
-std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& start, const std::string& what, const model::Head& wanted) {
+/// The start model's decoder with the head that is trained: its own, when it is of this kind and size, or a new one. `seed`: as it was given.
+std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& start, const std::string& what, const model::Head& wanted,
+                                                        std::optional<std::uint64_t> seed) {
   const auto& head = start.config().head;
   if (head.kind == model::HeadKind::kLanguage) return model::with_head(start.decoder(), wanted);
   if (head.kind != wanted.kind) {
@@ -52,13 +54,18 @@ std::shared_ptr<const model::Decoder> with_fitting_head(const model::Model& star
     throw base::UserError("The start model's head has other classes than the data: {} against {}.", fmt::join(head.labels, ", "),
                           fmt::join(wanted.labels, ", "));
   }
+  if (seed) {
+    throw base::UserError("The head seed {} would do nothing: the start model has a {} head already, and its training goes on. Leave the seed out.", *seed,
+                          model::name_of(head.kind));
+  }
   return start.shared_decoder();
 }
 
-ModelPointer train_head(const std::string& what, ModelPointer start, const model::Head& head, Objective& objective,
+ModelPointer train_head(const std::string& what, ModelPointer start, model::Head head, std::optional<std::uint64_t> seed, Objective& objective,
                         const TrainOptions& options, const OnStep& on_step) {
   options.validate();
-  auto decoder = with_fitting_head(*start, what, head);
+  head.seed = seed.value_or(0);
+  auto decoder = with_fitting_head(*start, what, head, seed);
   return run(what, std::move(start), std::move(decoder), objective, options, on_step);
 }
 
@@ -85,27 +92,27 @@ ModelPointer train_reward(ModelPointer start, std::span<const model::TokenRow> r
                           const OnStep& on_step) {
   options.validate();
   const auto objective = make_reward_objective(rows, options);
-  return train_head("reward", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+  return train_head("reward", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1}, options.head_seed, *objective,
                     options.train, on_step);
 }
 
 ModelPointer train_outcome(ModelPointer start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
-  const auto objective = make_binary_objective("outcome", rows);
-  return train_head("outcome", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1, .seed = options.head_seed}, *objective,
+  const auto objective = make_binary_objective("outcome", rows, options.head_seed.value_or(0));
+  return train_head("outcome", std::move(start), {.kind = model::HeadKind::kReward, .num_labels = 1}, options.head_seed, *objective,
                     options.train, on_step);
 }
 
 ModelPointer train_steps(ModelPointer start, std::span<const LabelledRow> rows, const HeadOptions& options, const OnStep& on_step) {
-  const auto objective = make_binary_objective("steps", rows);
-  return train_head("steps", std::move(start), {.kind = model::HeadKind::kSteps, .num_labels = 1, .seed = options.head_seed}, *objective,
+  const auto objective = make_binary_objective("steps", rows, options.head_seed.value_or(0));
+  return train_head("steps", std::move(start), {.kind = model::HeadKind::kSteps, .num_labels = 1}, options.head_seed, *objective,
                     options.train, on_step);
 }
 
 ModelPointer train_classify(ModelPointer start, std::span<const LabelledRow> rows, const std::vector<std::string>& names,
                             const HeadOptions& options, const OnStep& on_step) {
-  const auto objective = make_class_objective(rows, names);
-  const model::Head head{.kind = model::HeadKind::kClasses, .num_labels = std::ssize(names), .seed = options.head_seed, .labels = names};
-  return train_head("classify", std::move(start), head, *objective, options.train, on_step);
+  const auto objective = make_class_objective(rows, names, options.head_seed.value_or(0));
+  const model::Head head{.kind = model::HeadKind::kClasses, .num_labels = std::ssize(names), .labels = names};
+  return train_head("classify", std::move(start), head, options.head_seed, *objective, options.train, on_step);
 }
 
 ModelPointer train_dpo(ModelPointer start, std::span<const DpoRow> rows, const DpoOptions& options, const OnStep& on_step) {

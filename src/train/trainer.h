@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ namespace drover::train {
 // Each function trains a copy of `start` and returns it; `start` does not change. Given the last pointer to it, its weights go once
 // they are copied. With `TrainOptions::on_adapter` they return null: what was trained went there. The rows come from learned_rows.h, rendered in the
 // format of `start`'s tokenizer. They throw UserError when options are out of range, there are no rows, a token is outside the
-// vocabulary, the head does not fit, or the loss or a gradient is no longer finite (then with the step).
+// vocabulary, the head does not fit, a seed is given for a head that the start model has, or the loss or a gradient is no longer finite (then with the step).
 
 /// Supervised fine-tuning: cross entropy, the sum over what is learned divided by its exact count over the whole step.
 std::shared_ptr<const model::Model> train_sft(std::shared_ptr<const model::Model> start, std::span<const model::TokenRow> rows,
@@ -32,7 +33,7 @@ std::shared_ptr<const model::Model> train_lm(std::shared_ptr<const model::Model>
 struct RewardOptions {
   TrainOptions train = {};
   double centring = 0.0;        ///< weight of the squared sum of a pair's rewards, which keeps rewards near 0; 0 turns it off
-  std::uint64_t head_seed = 0;  ///< what a new reward head is drawn from
+  std::optional<std::uint64_t> head_seed = {};  ///< what a new reward head is drawn from; not given: 0
   /// Of each row, for the metrics accuracy_LEVEL, accuracy_longer, accuracy_alike and accuracy_shorter (the better response has more
   /// than 1.25 times the tokens of the worse one, between that and its inverse, or fewer). Empty: no such metrics.
   std::vector<RewardFacts> facts = {};
@@ -47,7 +48,7 @@ std::shared_ptr<const model::Model> train_reward(std::shared_ptr<const model::Mo
 
 struct HeadOptions {
   TrainOptions train = {};
-  std::uint64_t head_seed = 0;  ///< what a new head is drawn from
+  std::optional<std::uint64_t> head_seed = {};  ///< what a new head is drawn from; not given: 0
 };
 
 /// An outcome reward model: binary cross entropy at the last token of each reply. It has a reward head, whose output is the logit that
