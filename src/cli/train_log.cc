@@ -102,6 +102,9 @@ void TrainLog::begin(const train::RunOutlook& outlook) {
   fmt::print(stderr, "{}: {} steps, {} tokens in all, packed to {} ({:.0f}% full), at most {} at once{}; about {:.2f} GB and {}\n", arguments_.kind,
              grouped(outlook.steps), grouped(outlook.step_tokens), grouped(outlook.packed_tokens), 100 * outlook.packed_fill,
              grouped(outlook.largest_row), continued, static_cast<double>(outlook.predicted_peak_bytes) / 1e9, spelled_time(outlook.predicted_seconds));
+  if (outlook.reference_tokens > 0) {
+    fmt::print(stderr, "{}: before the first step the start model is asked about {} tokens, once\n", arguments_.kind, grouped(outlook.reference_tokens));
+  }
   if (outlook.steps_done == 0) return;
   if (log_ && outlook.loss_before) log_->go_on_after(outlook.steps_done, *outlook.loss_before);
   if (events_) events_->begin_at(outlook.steps_done + 1);

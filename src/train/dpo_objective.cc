@@ -49,20 +49,17 @@ class DpoObjective final : public Objective {
     }
   }
 
+  std::int64_t tokens_to_prepare() override {
+    look_up();
+    std::int64_t tokens = 0;
+    for (const auto index : unknown_) tokens += tree(index).num_tokens();
+    return tokens;
+  }
+
   void prepare(const Learner& start) override {
-    reference_.assign(rows_.size(), {});
-    std::optional<ReferenceCache> cache;
-    if (!options_.reference_cache.empty()) cache.emplace(options_.reference_cache, reference_name_);
-    std::vector<std::int64_t> unknown;
-    for (std::int64_t index = 0; index < num_trees(); ++index) {
-      const auto known = cache ? cache->find(name_of(row(index))) : std::nullopt;
-      if (known) {
-        reference_[static_cast<std::size_t>(index)] = *known;
-      } else {
-        unknown.push_back(index);
-      }
-    }
-    ask(start, unknown, cache ? &*cache : nullptr);
+    look_up();
+    ask(start, unknown_, cache_ ? &*cache_ : nullptr);
+    cache_.reset();
   }
 
   at::Tensor state() const override {
@@ -113,6 +110,21 @@ class DpoObjective final : public Objective {
   struct Sums {
     double chosen = 0, rejected = 0, margin = 0, right = 0, nll = 0, kl = 0;
   };
+
+  /// Takes what the cache knows, once.
+  void look_up() {
+    if (!reference_.empty()) return;
+    reference_.assign(rows_.size(), {});
+    if (!options_.reference_cache.empty()) cache_.emplace(options_.reference_cache, reference_name_);
+    for (std::int64_t index = 0; index < num_trees(); ++index) {
+      const auto known = cache_ ? cache_->find(name_of(row(index))) : std::nullopt;
+      if (known) {
+        reference_[static_cast<std::size_t>(index)] = *known;
+      } else {
+        unknown_.push_back(index);
+      }
+    }
+  }
 
   /// Fills in what the reference says of these pairs, packed like those of a step, a few hundred at a time.
   void ask(const Learner& start, const std::vector<std::int64_t>& pairs, ReferenceCache* cache) {
@@ -214,7 +226,9 @@ class DpoObjective final : public Objective {
   std::span<const DpoRow> rows_;
   const DpoOptions& options_;
   std::string reference_name_;
+  std::optional<ReferenceCache> cache_;  // until the reference was asked
   std::vector<ReferenceLogProbs> reference_;
+  std::vector<std::int64_t> unknown_;  // pairs that the cache does not hold
   double num_pairs_ = 0.0;
   double chosen_tokens_ = 0.0;
   Sums sums_;

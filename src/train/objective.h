@@ -27,6 +27,9 @@ class Objective {
   /// Adds to a run's key what the numbers depend on beside trees and TrainOptions.
   virtual void add_to_key(base::FieldHasher& key) const = 0;
 
+  /// How many tokens `prepare` is going to compute.
+  virtual std::int64_t tokens_to_prepare() { return 0; }
+
   /// Once, before the first step, with the weights as they are at the start.
   virtual void prepare(const Learner& start) { static_cast<void>(start); }
 

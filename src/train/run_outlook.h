@@ -18,11 +18,12 @@ struct RunOutlook {
   std::int64_t steps_done = 0;       ///< before it was continued
   std::optional<double> loss_before = {};  ///< of the last of them
   std::int64_t step_tokens = 0;      ///< of all steps together
+  std::int64_t reference_tokens = 0; ///< of the pass over a reference policy that comes first (DPO); 0 where its results are known
   std::int64_t packed_tokens = 0;    ///< what rows are packed to
   double packed_fill = 1.0;          ///< the fewest passes that could hold the rows of the steps, as a share of those they take
-  std::int64_t largest_row = 0;      ///< tokens of the largest packed row, of the first 50 steps
+  std::int64_t largest_row = 0;      ///< tokens of the largest packed row of all steps
   std::int64_t predicted_peak_bytes = 0;  ///< the most memory that the process will hold
-  double predicted_seconds = 0.0;         ///< for the steps that are left, from the time of one packed row
+  double predicted_seconds = 0.0;         ///< for the steps that are left, updates included, and the reference pass; from the time of a row of middle size
 };
 
 using OnStart = std::function<void(const RunOutlook&)>;

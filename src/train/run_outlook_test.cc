@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
 #include "model/decoder.h"
 #include "train/process_memory.h"
 #include "train/run_outlook.h"
+#include "train/step_plan.h"
 #include "train/tiny_training_test.h"
 
 namespace drover::train {
@@ -53,6 +55,42 @@ TEST_F(Outlook, SaysWhatRowsArePackedTo) {
   options.packed_tokens = largest;
   train_sft(start_, sft_rows_, options);
   EXPECT_EQ(outlook->packed_tokens, largest);
+}
+
+TEST_F(Outlook, TheLongestRowCountsWhereverInTheRunItComes) {
+  auto options = one_step();
+  options.steps = 80;
+  options.rows_per_step = 1;
+  options.packed_tokens = 8;
+  std::vector<model::TokenRow> rows(80, sft_rows_[0]);
+  const auto plan = plan_steps(std::vector<std::int64_t>(80, rows[0].num_tokens()), options);
+  std::optional<RunOutlook> outlook;
+  options.on_start = [&outlook](const RunOutlook& said) { outlook = said; };
+  const auto stop = [](const StepReport&) { throw base::UserError("enough"); };
+  const auto said_of = [&](std::int64_t step) {
+    auto some = rows;
+    auto& longest = some[static_cast<std::size_t>(plan[static_cast<std::size_t>(step)][0])];
+    for (const auto& row : sft_rows_) {
+      if (row.num_tokens() > longest.num_tokens()) longest = row;
+    }
+    EXPECT_GT(longest.num_tokens(), rows[0].num_tokens());
+    EXPECT_THROW(train_sft(start_, some, options, stop), base::UserError);
+    EXPECT_EQ(outlook->largest_row, longest.num_tokens());
+  };
+  said_of(0);
+  said_of(79);
+}
+
+TEST_F(Outlook, CountsTheReferencePassOfDpoUntilItsResultsAreKnown) {
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  std::optional<RunOutlook> outlook;
+  options.train.on_start = [&outlook](const RunOutlook& said) { outlook = said; };
+  train_dpo(start_, dpo_rows_, options);
+  EXPECT_EQ(outlook->reference_tokens, outlook->tokens) << "every pair once";
+  EXPECT_GT(outlook->reference_tokens, 0);
+  train_dpo(start_, dpo_rows_, options);
+  EXPECT_EQ(outlook->reference_tokens, 0);
 }
 
 TEST_F(Outlook, CountsWhatWasHeldBeforeTheFirstStep) {

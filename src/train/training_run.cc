@@ -21,6 +21,7 @@
 #include "train/loss_monitor.h"
 #include "train/make_learner.h"
 #include "train/packing_choice.h"
+#include "train/pass_sizes.h"
 #include "train/process_memory.h"
 #include "train/run_key.h"
 #include "train/schedule.h"
@@ -61,6 +62,12 @@ std::vector<std::int64_t> sizes_of(const Objective& objective) {
   std::vector<std::int64_t> sizes;
   for (std::int64_t index = 0; index < objective.num_trees(); ++index) sizes.push_back(objective.tree(index).num_tokens());
   return sizes;
+}
+
+std::vector<std::int64_t> learned_of(const Objective& objective) {
+  std::vector<std::int64_t> learned;
+  for (std::int64_t index = 0; index < objective.num_trees(); ++index) learned.push_back(std::ssize(objective.tree(index).learned));
+  return learned;
 }
 
 /// How many tokens the tree would have if each of its paths stood alone.
@@ -117,7 +124,7 @@ class TrainingRun {
     const auto notes = checkpoint ? checkpoint->restore(*learner_) : std::nullopt;
     const auto total = static_cast<std::int64_t>(plan_.size());
     if (notes) monitor_.restore(notes->losses);
-    if (options_.on_start) options_.on_start(outlook());
+    if (options_.on_start) options_.on_start(outlook(notes ? 0 : objective_.tokens_to_prepare()));
     if (notes) {
       objective_.restore(notes->objective);
     } else {
@@ -193,45 +200,48 @@ class TrainingRun {
     return step;
   }
 
-  RunOutlook outlook() {
+  RunOutlook outlook(std::int64_t reference_tokens) {
     const auto total = static_cast<std::int64_t>(plan_.size());
-    RunOutlook outlook{.rows = objective_.num_trees(), .steps = total, .steps_done = learner_->num_steps()};
+    RunOutlook outlook{.rows = objective_.num_trees(), .steps = total, .steps_done = learner_->num_steps(), .reference_tokens = reference_tokens};
     outlook.parameters = numbers_of(model::parameter_shapes(learner_->config()));
     outlook.parameters_learned = numbers_of(learner_->learned_shapes());
     outlook.loss_before = monitor_.last();
     outlook.packed_tokens = packed_tokens_;
     outlook.packed_fill = packed_fill_;
-    for (std::int64_t index = 0; index < outlook.rows; ++index) {
-      const auto& tree = objective_.tree(index);
-      outlook.tokens += tree.num_tokens();
-      outlook.tokens_unshared += unshared_tokens(tree);
-      outlook.learned += std::ssize(tree.learned);
-    }
+    const auto sizes = sizes_of(objective_), learned = learned_of(objective_);
+    for (std::int64_t index = 0; index < outlook.rows; ++index) outlook.tokens_unshared += unshared_tokens(objective_.tree(index));
+    outlook.tokens = std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0});
+    outlook.learned = std::accumulate(learned.begin(), learned.end(), std::int64_t{0});
     std::int64_t tokens_left = 0;
     for (std::int64_t step = 0; step < total; ++step) {
       for (const auto row : plan_[static_cast<std::size_t>(step)]) {
-        outlook.step_tokens += objective_.tree(row).num_tokens();
-        if (step >= outlook.steps_done) tokens_left += objective_.tree(row).num_tokens();
+        const auto tokens = sizes[static_cast<std::size_t>(row)];
+        outlook.step_tokens += tokens;
+        if (step >= outlook.steps_done) tokens_left += tokens;
       }
     }
-    const model::TokenRow* largest = nullptr;
-    std::int64_t most_learned = 0;
-    PackedStep kept;
-    for (std::int64_t step = 0; step < std::min<std::int64_t>(total, 50); ++step) {
-      auto packed = packed_step(step);
-      for (auto& row : packed.rows) {
-        most_learned = std::max(most_learned, std::ssize(row.learned));
-        if (largest != nullptr && row.num_tokens() <= largest->num_tokens()) continue;
-        kept.rows.assign(1, std::move(row));
-        largest = &kept.rows.front();
-      }
+    const auto largest = largest_passes(sizes, learned, plan_, packed_tokens_);
+    outlook.largest_row = largest.tokens;
+    if (outlook.steps_done < total) {
+      const auto seconds = seconds_of_work(typical_row());
+      outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds.token + static_cast<double>(total - outlook.steps_done) * seconds.update +
+                                  static_cast<double>(reference_tokens) * seconds.token_forward;
     }
-    outlook.largest_row = largest->num_tokens();
-    outlook.predicted_seconds = static_cast<double>(tokens_left) * seconds_per_token(*largest);
-    const auto steps_take = memory_before_ + learner_->predicted_peak_bytes(outlook.largest_row, most_learned);
+    const auto steps_take = memory_before_ + learner_->predicted_peak_bytes(largest.tokens, largest.learned);
     // With few rows, or adapters, the most was held while the start model and its copy stood side by side.
     outlook.predicted_peak_bytes = std::max(steps_take + largest_copy(), process_memory().peak);
     return outlook;
+  }
+
+  /// Of the packed rows of the next steps the one in the middle, by size.
+  model::TokenRow typical_row() const {
+    constexpr std::int64_t kSteps = 20;
+    std::vector<model::TokenRow> rows;
+    const auto end = std::min<std::int64_t>(std::ssize(plan_), learner_->num_steps() + kSteps);
+    for (std::int64_t step = learner_->num_steps(); step < end; ++step) std::ranges::move(packed_step(step).rows, std::back_inserter(rows));
+    const auto middle = rows.begin() + std::ssize(rows) / 2;
+    std::ranges::nth_element(rows, middle, {}, [](const model::TokenRow& row) { return row.num_tokens(); });
+    return *middle;
   }
 
   /// A checkpoint is written parameter by parameter, from a copy of each; memory of the one before may still be held.
@@ -246,14 +256,41 @@ class TrainingRun {
     return largest;
   }
 
-  /// From one pass over the row; the gradients are thrown away.
-  double seconds_per_token(const model::TokenRow& row) {
+  /// How long the parts of a run's work take.
+  struct WorkSeconds {
+    double token = 0.0;          // forward and back
+    double token_forward = 0.0;
+    double update = 0.0;         // what each step does once
+  };
+
+  /// From a pass over the row, or from the second of two short ones, since the first takes its memory; the gradients are thrown away.
+  WorkSeconds seconds_of_work(const model::TokenRow& row) {
+    constexpr double kShort = 1.0;
+    const auto tokens = static_cast<double>(row.num_tokens());
+    WorkSeconds seconds;
+    for (int pass = 0; pass < 2; ++pass) {
+      learner_->clear_gradients();
+      at::Tensor outputs;
+      const double forward = seconds_of([&] { outputs = learner_->forward(row); });
+      const double back = seconds_of([&] { learner_->backward(at::zeros_like(outputs)); });
+      seconds.token = (forward + back) / tokens;
+      seconds.token_forward = forward / tokens;
+      if (forward + back > kShort) break;
+    }
+    // The moments must not change here, so the update is judged by what stands around it. That reads or writes each number's 4 bytes of
+    // gradient twice; the update reads and writes about 30, and memory is what both wait for.
+    constexpr double kWithUpdate = 1.0 + 30.0 / 8.0;
+    seconds.update = kWithUpdate * seconds_of([&] {
+      static_cast<void>(learner_->gradient_norm());
+      learner_->clear_gradients();
+    });
+    return seconds;
+  }
+
+  static double seconds_of(const std::function<void()>& work) {
     const auto began = std::chrono::steady_clock::now();
-    learner_->clear_gradients();
-    learner_->backward(at::zeros_like(learner_->forward(row)));
-    learner_->clear_gradients();
-    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
-    return passed.count() / static_cast<double>(row.num_tokens());
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   }
 
   StepReport step(std::int64_t index) {
