@@ -27,7 +27,7 @@ struct TrainArguments {
   train::DpoOptions dpo;
   std::optional<std::uint64_t> head_seed;  ///< of a new head
   double centring = 0.0;
-  std::int64_t max_tokens = 8192;
+  std::optional<std::int64_t> max_tokens;  ///< not given: 8192, or the model's context where that is less
   std::optional<std::int64_t> show_rows;  ///< before the first step; not given: two on a terminal, else none
   int threads = 0;
   bool nll_per_token = false;

@@ -41,7 +41,7 @@ TEST_F(TrainBadData, BadDataAreNamedInOneSentence) {
   EXPECT_THAT(message("sft start formats.jsonl"), HasSubstr("formats.jsonl, line 2: a row of another shape"));
   EXPECT_THAT(message("dpo start equal.jsonl"), HasSubstr("equal.jsonl, line 1"));
   EXPECT_THAT(message("outcome start labels.jsonl"), HasSubstr("labels.jsonl, line 1: the label 3 is neither"));
-  EXPECT_THAT(message("sft start long.jsonl"), HasSubstr("more than max_tokens = "));
+  EXPECT_THAT(message("sft start long.jsonl"), HasSubstr("long.jsonl, line 1: the row has"));
   EXPECT_THAT(message("sft start dialogs.jsonl --beta 0.2"), HasSubstr("--beta is an option of `drover train dpo`"));
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out"));
 }
@@ -76,6 +76,25 @@ TEST_F(TrainBadData, OptionsThatMakeNoSenseAreRefusedBeforeTheDataAreRead) {
   EXPECT_THAT(message("sft start dialogs.jsonl --show-rows -1"), HasSubstr("--show-rows"));
   folder_.write("classes.jsonl", dialog("2+2?", "4", {{"label", "a"}}));
   EXPECT_THAT(message("classify start classes.jsonl --labels a,b,a"), HasSubstr("--labels names \"a\" twice"));
+}
+
+TEST_F(TrainBadData, RowsLongerThanTheModelsContextAreNeverCutInSilence) {
+  const auto context = model::tiny_config(100).max_positions;
+  std::string words;
+  for (std::int64_t i = 0; i < context; ++i) words += "word ";
+  folder_.write("long.jsonl", dialog("a", words + words));
+  folder_.write("documents.jsonl", json{{"text", words + words}}.dump() + "\n" + json{{"text", "a few words"}}.dump() + "\n");
+  const auto refused = train("lm start documents.jsonl -o out --max-tokens 32768");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.errors, HasSubstr("--max-tokens 32768 is more than the model's context of " + std::to_string(context) + " tokens"));
+  const auto too_long = train("sft start long.jsonl -o out");
+  EXPECT_EQ(too_long.status, 1);
+  EXPECT_THAT(too_long.errors, HasSubstr("more than the model's context of " + std::to_string(context)));
+  EXPECT_THAT(train("sft start long.jsonl -o out --max-tokens 10").errors, HasSubstr("more than max_tokens = 10"));
+  const auto cut = train("lm start documents.jsonl -o out --steps 1");
+  ASSERT_EQ(cut.status, 0) << cut.errors;
+  EXPECT_THAT(cut.errors, HasSubstr("documents.jsonl: 1 documents are longer than "));
+  EXPECT_THAT(cut.errors, HasSubstr("lm: "));
 }
 
 }  // namespace

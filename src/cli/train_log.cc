@@ -76,6 +76,10 @@ void TrainLog::show_rows(const text::Tokenizer& tokenizer) const {
   if (rows_.num_unclear > 0) {
     fmt::print(stderr, "{}: {} comparisons below {} are left out\n", arguments_.data, rows_.num_unclear, arguments_.lowest_level);
   }
+  if (rows_.num_cut > 0) {
+    fmt::print(stderr, "{}: {} documents are longer than {} tokens and cut into {} pieces\n", arguments_.data, grouped(rows_.num_cut),
+               grouped(rows_.max_tokens), grouped(rows_.num_pieces));
+  }
   const bool learns_targets = rows_.labelled.empty() && rows_.facts.empty();
   // A person who watches sees at once whether the right part is learned; a program is not disturbed.
   const bool is_watched = is_terminal(stdout) && is_terminal(stderr) && !arguments_.json;

@@ -25,8 +25,7 @@ class RowReader {
  public:
   RowReader(const TrainArguments& arguments, const model::Model& start) : arguments_(arguments), start_(start) {
     if (arguments.kind != "lm") format_ = choose_format(arguments.format, start.chat_template(), start.shared_tokenizer());
-    train::RowOptions{.max_tokens = arguments.max_tokens}.validate();
-    options_.max_tokens = std::min(arguments.max_tokens, start.config().max_positions);
+    options_ = row_options(arguments.max_tokens, start.config().max_positions);
   }
 
   TrainRows read() {
@@ -38,10 +37,25 @@ class RowReader {
     if (kind == "lm") read_lines([this](std::int64_t line, std::string_view text) { add_document(line, text); });
     if (kind == "classify") read_classes();
     if (found_.size() == 0) refuse_empty();
+    found_.max_tokens = options_.max_tokens;
     return std::move(found_);
   }
 
  private:
+  static train::RowOptions row_options(std::optional<std::int64_t> given, std::int64_t context) {
+    train::RowOptions options;
+    if (given) {
+      options.max_tokens = *given;
+      options.validate();
+      if (*given > context) {
+        throw base::UserError("--max-tokens {} is more than the model's context of {} tokens. Give at most that, or a model with a longer context.", *given,
+                              context);
+      }
+    }
+    if (context <= options.max_tokens) options = {.max_tokens = context, .is_context = true};
+    return options;
+  }
+
   chat::DialogFileOptions file_options() const {
     return {.on_bad_row = arguments_.on_bad_row == "skip" ? chat::OnBadRow::kSkip : chat::OnBadRow::kStop, .ignored_keys = {}};
   }
@@ -128,6 +142,10 @@ class RowReader {
     if (const auto eos = start_.tokenizer().eos()) ids.push_back(*eos);
     auto pieces = train::document_rows(ids, options_);
     if (pieces.empty()) throw base::UserError("the text has no token to predict");
+    if (pieces.size() > 1) {
+      ++found_.num_cut;
+      found_.num_pieces += std::ssize(pieces);
+    }
     for (auto& piece : pieces) add(line, std::move(piece));
   }
 

@@ -24,6 +24,9 @@ struct TrainRows {
   std::vector<std::string> classes;           ///< classify
   std::vector<std::int64_t> lines;            ///< where each row stood in the file
   std::int64_t num_unclear = 0;               ///< comparisons left out because their level is too low
+  std::int64_t num_cut = 0;                   ///< documents that were cut
+  std::int64_t num_pieces = 0;                ///< what they were cut into
+  std::int64_t max_tokens = 0;                ///< of a row
   std::vector<chat::BadRow> bad_rows;         ///< rows that were skipped
 
   std::int64_t size() const { return static_cast<std::int64_t>(lines.size()); }

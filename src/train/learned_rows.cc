@@ -74,7 +74,9 @@ void RowOptions::validate() const {
 
 void RowOptions::check_length(const TokenRow& row) const {
   validate();
-  if (row.num_tokens() > max_tokens) throw UserError("the row has {} tokens, more than max_tokens = {}", row.num_tokens(), max_tokens);
+  if (row.num_tokens() <= max_tokens) return;
+  if (is_context) throw UserError("the row has {} tokens, more than the model's context of {}", row.num_tokens(), max_tokens);
+  throw UserError("the row has {} tokens, more than max_tokens = {}", row.num_tokens(), max_tokens);
 }
 
 TokenRow sft_row(const chat::ChatFormat& format, const chat::Dialog& dialog, Learn learn, const RowOptions& options) {
@@ -155,8 +157,12 @@ std::vector<TokenRow> document_rows(std::span<const text::TokenId> document, con
   options.validate();
   const auto size = static_cast<std::size_t>(options.max_tokens);
   std::vector<TokenRow> rows;
-  for (std::size_t begin = 0; begin + 1 < document.size(); begin += size) {
-    rows.push_back(model::score_all(document.subspan(begin, std::min(size, document.size() - begin))));
+  if (document.size() < 2) return rows;
+  for (std::size_t begin = 0; begin < document.size(); begin += size) {
+    const bool is_left_over = begin + 1 == document.size();
+    const auto from = is_left_over ? begin - size / 2 : begin;
+    auto& row = rows.emplace_back(model::score_all(document.subspan(from, std::min(size, document.size() - from))));
+    if (is_left_over) row.learned.erase(row.learned.begin(), row.learned.end() - 1);
   }
   return rows;
 }

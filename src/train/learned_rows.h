@@ -20,6 +20,7 @@ enum class Learn {
 /// What all rows share. A row longer than `max_tokens` is refused, not truncated: a reply without its end teaches never to end.
 struct RowOptions {
   std::int64_t max_tokens = 8192;  ///< > 0: tokens of a prompt and its responses together
+  bool is_context = false;         ///< that is the model's context, and nobody's choice: messages say so
 
   void validate() const;
   /// Throws UserError with the reason alone when the row is longer.
@@ -62,7 +63,8 @@ DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& prefer
 /// One row for every ordered pair of responses: (edited, chosen), (edited, rejected), (chosen, rejected).
 std::vector<DpoRow> dpo_rows(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
 
-/// A plain document cut into pieces of at most `max_tokens`; each learns all its tokens but the first. A piece of one token is left out.
+/// A plain document cut into pieces of at most `max_tokens`; each learns all its tokens but the first. Where one token is left over (often
+/// the end of the text), its piece begins half a piece earlier and learns that token alone. A document of one token has no piece.
 std::vector<model::TokenRow> document_rows(std::span<const text::TokenId> document, const RowOptions& options = {});
 
 }  // namespace drover::train

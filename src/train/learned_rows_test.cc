@@ -131,6 +131,8 @@ TEST_F(LearnedRows, SftRefusesWhatTeachesNothingOrIsTooLong) {
   EXPECT_EQ(reason({user("hi"), says("yo")}, 24), "accepted");
   EXPECT_THAT(reason({user("hi"), says("yo")}, 23), HasSubstr("24 tokens, more than max_tokens = 23"));
   EXPECT_THAT(reason({user("hi"), says("yo")}, 1), HasSubstr("max_tokens = 1"));
+  EXPECT_THAT(reason_of([&] { sft_row(*format_, dialog_of({user("hi"), says("yo")}), Learn::kFinal, {.max_tokens = 23, .is_context = true}); }),
+              HasSubstr("24 tokens, more than the model's context of 23"));
 }
 
 chat::PreferenceRow preference(std::vector<std::string> replies) {
@@ -248,14 +250,35 @@ TEST_F(LearnedRows, DpoComparesTerminatorsToo_WhenFormatTokensAreNotMasked) {
 }
 
 TEST_F(LearnedRows, DocumentsAreCutIntoPiecesThatPredictAllButTheirFirstToken) {
-  const auto ids = format_->tokenizer().encode("abcdefg");
-  const auto rows = document_rows(ids, {.max_tokens = 3});
-  ASSERT_EQ(rows.size(), 2U) << "the last piece has one token and teaches nothing";
+  const auto rows = document_rows(format_->tokenizer().encode("abcdefgh"), {.max_tokens = 3});
+  ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(spell(rows[0].tokens), "abc");
+  EXPECT_EQ(spell(rows[2].tokens), "gh");
   ASSERT_EQ(rows[1].learned.size(), 2U);
   EXPECT_EQ(rows[1].learned[0].position, 0);
   EXPECT_EQ(rows[1].learned[0].target, text::TokenId{'e'});
   EXPECT_TRUE(document_rows({}, {}).empty());
+  EXPECT_TRUE(document_rows(format_->tokenizer().encode("a"), {}).empty());
+}
+
+TEST_F(LearnedRows, TheLastTokenOfADocumentIsLearnedWhereverItIsCut) {
+  const auto pieces = [&](const std::string& document, std::int64_t max_tokens) {
+    std::string text;
+    for (const auto& row : document_rows(format_->tokenizer().encode(document), {.max_tokens = max_tokens})) {
+      EXPECT_LE(row.num_tokens(), max_tokens);
+      text += spell(row.tokens) + ">";
+      for (const auto& entry : row.learned) {
+        const std::vector<text::TokenId> one{entry.target};
+        EXPECT_EQ(row.tokens[static_cast<std::size_t>(entry.position) + 1], entry.target);
+        text += spell(one);
+      }
+      text += " ";
+    }
+    return text;
+  };
+  EXPECT_EQ(pieces("abcdefg", 3), "abc>bc def>ef fg>g ");
+  EXPECT_EQ(pieces("abcdefghi", 4), "abcd>bcd efgh>fgh ghi>i ");
+  EXPECT_EQ(pieces("abc", 2), "ab>b bc>c ");
 }
 
 }  // namespace
