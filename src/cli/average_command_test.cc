@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "cli/broken_weights_test.h"
 #include "cli/drover_process_test.h"
 #include "model/model.h"
 #include "model/model_folder.h"
 #include "model/random_decoder.h"
 #include "text/load_tokenizer.h"
-#include "weights/safetensors.h"
-#include "weights/safetensors_writer.h"
 
 namespace drover::cli {
 namespace {
@@ -27,22 +26,6 @@ void save_random(const std::filesystem::path& folder, std::uint64_t seed, const 
   const auto tokenizer = text::load_tokenizer(kTiny);
   const auto decoder = model::random_decoder(model::tiny_config(tokenizer->vocab_size(), hidden_size), seed);
   model::save_model(model::Model(decoder, tokenizer, std::nullopt, kTiny), {.start = start}, folder);
-}
-
-/// Puts a byte pattern that is NaN in every type into all weights.
-void break_weights(const std::filesystem::path& folder) {
-  const std::filesystem::path broken = folder.string() + "-broken";
-  std::filesystem::create_directory(broken);
-  {
-    const auto file = weights::ShardedTensors::open(folder);
-    std::vector<std::byte> nan;
-    weights::write_sharded(broken, file.tensors(), 5'000'000'000, weights::kPyTorchMetadata, [&](std::size_t index) {
-      nan.assign(file.tensors()[index].bytes.size(), std::byte{0xFF});
-      return std::span<const std::byte>(nan);
-    });
-  }
-  std::filesystem::rename(broken / "model.safetensors", folder / "model.safetensors");
-  std::filesystem::remove(broken);
 }
 
 TEST(Average, PrintsEffectiveWeightsAndTheStart) {

@@ -9,6 +9,7 @@
 
 #include "chat/chat_format.h"
 #include "chat/reply_tokens.h"
+#include "cli/broken_weights_test.h"
 #include "cli/drover_process_test.h"
 #include "model/model_path.h"
 #include "model/heads.h"
@@ -26,11 +27,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 /// A random model over the small model's tokenizer and template, with this head.
-std::shared_ptr<const model::Model> model_with(model::HeadKind kind, std::int64_t num_labels) {
+std::shared_ptr<const model::Model> model_with(model::HeadKind kind, std::int64_t num_labels, const std::vector<std::string>& labels = {}) {
   const auto source = model::model_path("smollm2-135m-instruct");
   const auto tokenizer = text::load_tokenizer(source);
   const auto trunk = model::random_decoder(model::tiny_config(tokenizer->vocab_size()), 5);
-  const auto decoder = kind == model::HeadKind::kLanguage ? trunk : model::with_head(*trunk, {.kind = kind, .num_labels = num_labels, .seed = 4});
+  const auto decoder = kind == model::HeadKind::kLanguage ? trunk : model::with_head(*trunk, {.kind = kind, .num_labels = num_labels, .seed = 4, .labels = labels});
   return std::make_shared<const model::Model>(decoder, tokenizer, text::read_chat_template(source), source);
 }
 
@@ -112,6 +113,60 @@ TEST(Score, StepsHaveOneNumberEachAndClassesOneALabel) {
   ASSERT_EQ(class_values.size(), 3U);
   const auto class_outputs = outputs_alone(*classes, "How?", answer);
   for (std::size_t label = 0; label < 3; ++label) EXPECT_NEAR(class_values[label].get<double>(), class_outputs.back()[label], 1e-5);
+}
+
+TEST(Score, AClassifierNamesItsClassesAndScoresPromptsWhereAReplyWouldBegin) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  const auto model = model_with(model::HeadKind::kClasses, 2, {"maths", "talk"});
+  model->save(folder.path() / "classes");
+  folder.write("rows.jsonl", json{{"prompt", "2+2?"}, {"label", "maths"}}.dump() + "\n");
+  const auto result = run_script("drover score classes rows.jsonl --json --dtype f32 --threads 1", folder);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  const auto row = objects_of(result.output).at(0);
+  EXPECT_EQ(row.at("names"), json({"maths", "talk"}));
+  chat::Dialog dialog;
+  dialog.messages.push_back({.sender = chat::Sender::kUser, .content = "2+2?"});
+  const auto format = chat::make_chat_format("chatml-smollm2", model->shared_tokenizer());
+  const auto prompt = format->render(dialog, {.generation_prompt = true}).ids;
+  const std::vector<std::int64_t> end{static_cast<std::int64_t>(prompt.size()) - 1};
+  const auto expected = model::scores(*model, model::single_sequence(prompt), end).front();
+  ASSERT_EQ(row.at("classes").size(), 2U);
+  for (std::size_t label = 0; label < 2; ++label) EXPECT_NEAR(row.at("classes")[label].get<double>(), expected[label], 1e-5);
+  const std::string best = expected[0] > expected[1] ? "maths" : "talk";
+  EXPECT_EQ(row.at("label"), best);
+  EXPECT_THAT(run_script("drover score classes rows.jsonl --dtype f32 --threads 1", folder).output, HasSubstr("  " + best + ": maths "));
+}
+
+TEST(Score, LabelsOfRowsArePassedOver) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  model_with(model::HeadKind::kReward, 1)->save(folder.path() / "rewards");
+  auto labelled = json::parse(dialog_line("Name a colour.", "blue"));
+  folder.write("plain.jsonl", labelled.dump() + "\n");
+  labelled["label"] = true;
+  folder.write("label.jsonl", labelled.dump() + "\n");
+  folder.write("labels.jsonl", R"({"prompt": "Name a colour.", "responses": ["blue", "no"], "labels": [1, 0]})" "\n");
+  const auto plain = run_script("drover score rewards plain.jsonl --json --threads 1", folder);
+  const auto one = run_script("drover score rewards label.jsonl --json --threads 1", folder);
+  ASSERT_EQ(one.status, 0) << one.errors;
+  EXPECT_EQ(one.output, plain.output);
+  EXPECT_EQ(objects_of(run_script("drover score rewards labels.jsonl --json --threads 1", folder).output).size(), 2U);
+}
+
+TEST(Score, AModelWhoseScoresAreNoNumbersIsRefused) {
+  DROVER_NEEDS_SMALL_MODEL();
+  const TemporaryFolder folder;
+  model_with(model::HeadKind::kReward, 1)->save(folder.path() / "broken");
+  break_weights(folder.path() / "broken");
+  folder.write("dialogs.jsonl", dialog_line("Name a colour.", "blue"));
+  for (const std::string more : {"", " --json", " --on-bad-row skip"}) {
+    const auto result = run_script("drover score broken dialogs.jsonl --threads 1" + more, folder);
+    EXPECT_EQ(result.status, 1) << more;
+    EXPECT_EQ(result.num_error_lines(), 1) << result.errors;
+    EXPECT_THAT(result.errors, HasSubstr("dialogs.jsonl, line 1: the model 'broken' gives a score that is NaN: "));
+    EXPECT_THAT(result.output, IsEmpty());
+  }
 }
 
 TEST(Score, BadRowsAndModelsAreNamed) {

@@ -228,7 +228,9 @@ ClassExample class_example(std::string_view line) {
     name = text_of(label);
   }
   if (name.empty() || name.size() > 200) throw UserError("the label {} is neither a name nor a whole number", text_of(label).substr(0, 40));
-  return {chat::parse_dialog_row(text_of(row)), std::move(name), dialog_shape(row) + (label.is_string() ? ", named classes" : ", numbered classes")};
+  auto dialog = chat::parse_dialog_row(text_of(row));
+  const auto* replies = chat::final_assistant_turn(dialog).empty() ? " without replies" : "";
+  return {std::move(dialog), std::move(name), dialog_shape(row) + replies + (label.is_string() ? ", named classes" : ", numbered classes")};
 }
 
 }  // namespace drover::train

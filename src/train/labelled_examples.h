@@ -42,10 +42,10 @@ StepsExample steps_example(std::string_view line);
 struct ClassExample {
   chat::Dialog dialog{};
   std::string label{};
-  std::string shape{};  ///< says of the label too whether it is a name or a number
+  std::string shape{};  ///< says of the label too whether it is a name or a number, and of the dialog whether somebody answered
 };
 
-/// Reads {DIALOG, "label": text | whole number}.
+/// Reads {DIALOG, "label": text | whole number}; the dialog may end with a question.
 ClassExample class_example(std::string_view line);
 
 }  // namespace drover::train

@@ -13,6 +13,7 @@ namespace drover::train {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Optional;
 
@@ -145,11 +146,19 @@ TEST_F(LabelledRows, StepsAfterTheFirstErrorAreNotLearnedUnlessAsked) {
   EXPECT_THAT(steps_row(*format_, dialog, labels, {.rows = {}, .after_error = true}).labels, ElementsAre(1.0F, 0.0F, 1.0F));
 }
 
-TEST_F(LabelledRows, AClassStandsAtTheEndOfTheReply) {
-  const auto made = class_row(*format_, dialog_of("2+2?", "4"), 2);
-  EXPECT_THAT(labelled(made), ElementsAre("4<|im_end|>"));
-  EXPECT_THAT(made.labels, ElementsAre(2.0F));
+TEST_F(LabelledRows, AClassStandsAtTheEndOfTheReplyOrWhereOneWouldBegin) {
+  const auto text = [&](const LabelledRow& made) {
+    made.row.validate();
+    EXPECT_THAT(made.labels, ElementsAre(2.0F));
+    EXPECT_EQ(made.row.learned.at(0).position, made.row.num_tokens() - 1);
+    return chat::text_of(format_->tokenizer(), made.row.tokens);
+  };
+  EXPECT_THAT(text(class_row(*format_, dialog_of("2+2?", "4"), 2)), EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n4<|im_end|>"));
+  auto question = dialog_of("2+2?", "4");
+  question.messages.pop_back();
+  EXPECT_THAT(text(class_row(*format_, question, 2)), EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n"));
   EXPECT_THAT(reason_of([&] { class_row(*format_, dialog_of("2+2?", "4"), 2, {.max_tokens = 5}); }), HasSubstr("max_tokens = 5"));
+  EXPECT_THAT(reason_of([&] { class_row(*format_, dialog_of("2+2?", ""), 2); }), HasSubstr("nothing to classify: the assistant's last turn is empty"));
 }
 
 TEST(LabelledExamples, SayHowTheirRowWasWritten) {
@@ -159,6 +168,9 @@ TEST(LabelledExamples, SayHowTheirRowWasWritten) {
             outcome_example(R"({"prompt": "2+2?", "responses": ["4"], "labels": [true]})").shape);
   EXPECT_NE(steps_example(R"({"prompt": "2+2?", "completion": "4", "labels": [true]})").shape,
             steps_example(R"({"prompt": "2+2?", "completions": ["4"], "labels": [true]})").shape);
+  EXPECT_NE(class_example(R"({"prompt": "2+2?", "label": "math"})").shape, class_example(R"({"prompt": "2+2?", "completion": "4", "label": "math"})").shape);
+  EXPECT_NE(class_example(R"({"messages": [{"role": "user", "content": "2+2?"}], "label": "math"})").shape, class_example("{" + messages + R"(, "label": "math"})").shape)
+      << "a question alone is labelled at another place than an answer";
   EXPECT_NE(class_example("{" + messages + R"(, "label": "math"})").shape, class_example("{" + messages + R"(, "label": 1})").shape);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "chat/assistant_turn.h"
+#include "chat/classified_tokens.h"
 #include "chat/reply_tokens.h"
 #include "chat/step_ends.h"
 
@@ -77,7 +78,8 @@ LabelledRow steps_row(const chat::ChatFormat& format, const chat::Dialog& dialog
 }
 
 LabelledRow class_row(const chat::ChatFormat& format, const chat::Dialog& dialog, std::int64_t label, const RowOptions& options) {
-  auto made = unlabelled(final_turn(format, dialog));
+  LabelledRow made;
+  made.row.add_segment(-1, chat::classified_tokens(format, dialog));
   label_token(made, made.row.num_tokens() - 1, static_cast<float>(label), 0);
   options.check_length(made.row);
   return made;

@@ -39,7 +39,7 @@ struct StepsRowOptions {
 LabelledRow steps_row(const chat::ChatFormat& format, const chat::Dialog& dialog, std::span<const std::optional<float>> labels,
                       const StepsRowOptions& options = {});
 
-/// A dialog for a classifier: labelled at the last token of its final assistant turn, where `drover score` reads classes.
+/// A dialog for a classifier: labelled at the last of its classified tokens (chat/classified_tokens.h), where `drover score` reads classes.
 LabelledRow class_row(const chat::ChatFormat& format, const chat::Dialog& dialog, std::int64_t label, const RowOptions& options = {});
 
 }  // namespace drover::train
