@@ -19,9 +19,12 @@
 #include "cli/progress_line.h"
 #include "model/checkpoint_average.h"
 #include "model/greedy_soup.h"
+#include "model/heads.h"
 #include "model/threads.h"
 #include "train/held_out.h"
 #include "train/learned_rows.h"
+#include "train/result_folder.h"
+#include "train/reward_facts.h"
 
 namespace drover::cli {
 namespace {
@@ -52,31 +55,50 @@ std::vector<fs::path> folders_of(const AverageOptions& options) {
 }
 
 void check_choice(const AverageOptions& options) {
-  if (options.greedy_soup == options.held_out.empty()) throw base::UserError("--greedy-soup and --held-out DIALOGS go together.");
+  if (options.greedy_soup == options.held_out.empty()) throw base::UserError("--greedy-soup and --held-out FILE go together.");
   if (options.greedy_soup && !options.weights.empty()) throw base::UserError("--greedy-soup finds the weights itself; leave --weights out.");
 }
 
-std::vector<model::TokenRow> held_out_rows(const AverageOptions& options, const fs::path& first) {
+/// No row is longer than the models' context.
+train::RowOptions row_options(const AverageOptions& options, const model::DecoderConfig& config) {
+  train::RowOptions rows{.max_tokens = options.max_tokens};
+  rows.validate();
+  if (config.max_positions <= rows.max_tokens) rows = {.max_tokens = config.max_positions, .is_context = true};
+  return rows;
+}
+
+/// Dialogs for language models, preferences for reward models.
+std::vector<model::TokenRow> held_out_rows(const AverageOptions& options, const model::DecoderConfig& config, const fs::path& first) {
   const auto format = choose_format(options.format, first);
+  const auto limits = row_options(options, config);
   std::vector<model::TokenRow> rows;
+  if (config.head.kind == model::HeadKind::kReward) {
+    chat::for_each_preference(options.held_out, {}, [&](std::int64_t, const chat::PreferenceRow& row) {
+      if (const auto clear = train::clear_part(row, chat::PreferenceLevel::kBetter)) rows.push_back(train::reward_row(*format, *clear, limits));
+    });
+    if (rows.empty()) throw base::UserError("{} holds no comparison of level better or above.", options.held_out);
+    return rows;
+  }
   chat::for_each_dialog(options.held_out, {}, [&](std::int64_t, const chat::Dialog& dialog) {
-    rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, {.max_tokens = options.max_tokens}));
+    rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, limits));
   });
   return rows;
 }
 
 model::GreedySoup make_soup(const AverageOptions& options, const model::Checkpoints& checkpoints, const fs::path& first) {
-  if (checkpoints.config().head.kind != model::HeadKind::kLanguage) {
-    throw base::UserError("--held-out scores language models, and '{}' has another head; average with --weights, or plainly.", first.string());
+  const auto kind = checkpoints.config().head.kind;
+  if (kind != model::HeadKind::kLanguage && kind != model::HeadKind::kReward) {
+    throw base::UserError("--held-out scores language and reward models, and '{}' has a {} head; average with --weights, or plainly.", first.string(),
+                          model::name_of(kind));
   }
-  const auto rows = held_out_rows(options, first);
+  const auto rows = held_out_rows(options, checkpoints.config(), first);
   ProgressLine progress;
   const auto most = static_cast<std::int64_t>(2 * checkpoints.size()) - 1;
   std::int64_t done = 0;
   return model::greedy_soup(checkpoints.size(), [&](std::span<const double> weights) {
     throw_if_interrupted();
     const auto mean = checkpoints.mean(weights, {.compute_type = compute_type(options.dtype), .device = options.device});
-    const double score = train::mean_log_prob(*mean, rows);
+    const double score = kind == model::HeadKind::kReward ? train::mean_ranking_log_prob(*mean, rows) : train::mean_log_prob(*mean, rows);
     progress.show({.what = "scoring", .done = ++done, .total = most, .unit = "models"});
     return score;
   });
@@ -116,6 +138,8 @@ base::ExitStatus average(const AverageOptions& options) {
   check_choice(options);
   model::use_threads(options.threads);
   const auto folders = folders_of(options);
+  // Looked at and held before anything is scored.
+  const train::ResultFolder result(options.out, folders.front(), {});
   const auto checkpoints = model::Checkpoints::open(folders);
   for (const auto& folder : checkpoints.of_unknown_lineage()) {
     fmt::print(stderr, "drover: warning: '{}' does not say which start model it was trained from; the mean of models with different starts is seldom any good.\n",
@@ -145,8 +169,10 @@ void add_average_command(const Commands& commands) {
   command.add_flag("--greedy-soup", options->greedy_soup,
                    "add models to the mean, best first, while the held-out score does not fall (Wortsman et al. 2022)");
   command.add_option("--held-out", options->held_out,
-                     "JSONL file of dialogs for --greedy-soup: the score is the mean log-probability of their last turns' tokens");
-  command.add_option("--max-tokens", options->max_tokens, "longer held-out dialogs are refused")->capture_default_str();
+                     "JSONL file for --greedy-soup: dialogs, whose last turns' tokens' mean log-probability is the score; or preferences for reward "
+                     "models, whose pairs' mean log-probability it is");
+  command.add_option("--max-tokens", options->max_tokens, "longer held-out rows are refused, as are those longer than the models' context")
+      ->capture_default_str();
   command.add_flag("--json", options->json,
                    "print one JSON object: {\"out\", \"models\": [{\"model\", \"weight\"}], \"start\", and of a soup \"score\", \"tries\"}");
   command.add_option("--threads", options->threads, "threads; 0: all cores")->check(CLI::Range(0, 1024))->capture_default_str();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "model/model_folder.h"
 #include "model/random_decoder.h"
 #include "text/load_tokenizer.h"
+#include "train/result_folder.h"
 
 namespace drover::cli {
 namespace {
@@ -104,6 +106,68 @@ TEST(Average, ASoupDropsABrokenModel) {
   EXPECT_FALSE(tries[2].at("kept"));
   EXPECT_TRUE(tries[2].at("score").is_null());
   EXPECT_GE(facts.at("score").get<double>(), tries[0].at("score").get<double>());
+}
+
+TEST(Average, TheBestRewardModelOfASoupIsTheOneThatRanksHeldOutPairsAsPeopleDid) {
+  const TemporaryFolder folder;
+  save_random(folder.path() / "start", 1);
+  const auto result = run_script(R"(
+    set -e
+    for i in 1 2 3 4; do echo '{"prompt": "say '$i'", "chosen": "yes", "rejected": "no"}'; done > good.jsonl
+    for i in 1 2 3 4; do echo '{"prompt": "say '$i'", "chosen": "no", "rejected": "yes"}'; done > bad.jsonl
+    train="--steps 20 --format chatml --lr 1e-2 --schedule constant --threads 1"
+    drover train reward start good.jsonl -o good $train > /dev/null
+    drover train reward start bad.jsonl -o bad $train > /dev/null
+    drover average bad good -o mean --greedy-soup --held-out good.jsonl --format chatml --json --threads 1)",
+                                 folder);
+  ASSERT_EQ(result.status, 0) << result.errors;
+  const auto tries = json::parse(result.output).at("tries");
+  EXPECT_EQ(tries[0].at("model"), "good");
+  EXPECT_GT(tries[0].at("score").get<double>(), -0.693) << "log one half is what a model without a preference has";
+  EXPECT_LT(tries[1].at("score").get<double>(), -0.693);
+}
+
+TEST(Average, HeldOutRowsAreNoLongerThanTheModelsContext) {
+  const TemporaryFolder folder;
+  for (const int seed : {1, 2}) save_random(folder.path() / std::to_string(seed), static_cast<std::uint64_t>(seed), "0123");
+  const auto context = model::tiny_config(100).max_positions;
+  std::string words;
+  for (std::int64_t i = 0; i < context; ++i) words += "7 + ";
+  folder.write("long.jsonl", json{{"prompt", "say it"}, {"completion", words}}.dump() + "\n");
+  const auto result = run_script("drover average 1 2 -o mean --greedy-soup --held-out long.jsonl --format chatml", folder);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.num_error_lines(), 1) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr("long.jsonl, line 1: the row has "));
+  EXPECT_THAT(result.errors, HasSubstr("more than the model's context of " + std::to_string(context)));
+}
+
+TEST(Average, ThePlaceOfTheResultIsLookedAtBeforeAnythingIsScored) {
+  const TemporaryFolder folder;
+  for (const int seed : {1, 2}) save_random(folder.path() / std::to_string(seed), static_cast<std::uint64_t>(seed), "0123");
+  std::filesystem::create_directory(folder.path() / "full");
+  folder.write("full/of.txt", "other things");
+  const auto refusal = [&](const std::string& out) {
+    // The held-out file is missing: whoever began to score would say so.
+    const auto result = run_script("drover average 1 2 --greedy-soup --held-out missing.jsonl --format chatml -o " + out, folder);
+    EXPECT_EQ(result.status, 1);
+    return result.errors;
+  };
+  EXPECT_THAT(refusal("full"), HasSubstr("holds other files than a model"));
+  const train::ResultFolder held(folder.path() / "mean", folder.path() / "1", {});
+  EXPECT_THAT(refusal("mean"), HasSubstr("Another run is using mean."));
+}
+
+TEST(Average, AnAdapterIsToBeMergedFirst) {
+  const TemporaryFolder folder;
+  save_random(folder.path() / "start", 1);
+  const auto result = run_script(R"(
+    set -e
+    echo '{"messages": [{"role": "user", "content": "1+2"}, {"role": "assistant", "content": "3"}]}' > d.jsonl
+    drover train sft start d.jsonl -o adapter --steps 1 --format chatml --lora-rank 2 --threads 1 > /dev/null 2>&1
+    drover average adapter start -o mean)", folder);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.errors, "drover: 'adapter' is an adapter and no whole model: merge it first, with `drover merge adapter -o FOLDER`.\n");
+  EXPECT_THAT(run_script("drover average start adapter -o mean", folder).errors, HasSubstr("merge it first"));
 }
 
 TEST(Average, AKilledRunLeavesNoHalfWrittenFolder) {

@@ -31,6 +31,10 @@ using weights::TensorView;
 constexpr std::string_view kOneStart = "Only checkpoints that were trained from one start model can be averaged";
 
 void check_is_folder(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "adapter_config.json", ignored) && !fs::exists(folder / "config.json", ignored)) {
+    throw base::UserError("'{}' is an adapter and no whole model: merge it first, with `drover merge {} -o FOLDER`.", folder.string(), folder.string());
+  }
   if (fs::is_directory(folder)) return;
   if (!fs::exists(folder)) throw base::UserError("There is no model folder at '{}'.", folder.string());
   throw base::UserError("'{}' is no model folder: averaging reads safetensors. `drover convert` makes a folder of a GGUF file.", folder.string());

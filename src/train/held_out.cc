@@ -1,11 +1,22 @@
 #include "train/held_out.h"
 
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "base/error.h"
+#include "model/heads.h"
 #include "model/log_probs.h"
+#include "model/scores.h"
 
 namespace drover::train {
+namespace {
+
+/// Without overflow.
+double log_sigmoid(double x) { return x < 0 ? x - std::log1p(std::exp(x)) : -std::log1p(std::exp(-x)); }
+
+}  // namespace
 
 double mean_log_prob(const model::Model& model, std::span<const model::TokenRow> rows) {
   double sum = 0;
@@ -16,6 +27,29 @@ double mean_log_prob(const model::Model& model, std::span<const model::TokenRow>
   }
   if (count == 0) throw base::UserError("The held-out rows have no token to predict.");
   return sum / static_cast<double>(count);
+}
+
+double mean_ranking_log_prob(const model::Model& model, std::span<const model::TokenRow> rows) {
+  if (rows.empty()) throw base::UserError("There are no held-out rows to rank.");
+  if (model.config().head.kind != model::HeadKind::kReward) {
+    throw base::UserError("Held-out preferences need a model with a reward head, this one has a {} head.", model::name_of(model.config().head.kind));
+  }
+  double sum = 0;
+  for (const auto& row : rows) {
+    std::vector<std::int64_t> ends;
+    for (const auto& entry : row.learned) ends.push_back(entry.position);
+    const auto rewards = model::scores(model, row, ends);
+    double of_row = 0;
+    std::int64_t pairs = 0;
+    for (std::size_t better = 0; better < rewards.size(); ++better) {
+      for (std::size_t worse = better + 1; worse < rewards.size(); ++worse) {
+        of_row += log_sigmoid(static_cast<double>(rewards[better][0]) - static_cast<double>(rewards[worse][0]));
+        ++pairs;
+      }
+    }
+    sum += of_row / static_cast<double>(pairs);
+  }
+  return sum / static_cast<double>(rows.size());
 }
 
 }  // namespace drover::train

@@ -7,6 +7,7 @@
 #include "model/decoder.h"
 #include "model/log_probs.h"
 #include "model/random_decoder.h"
+#include "train/tiny_training_test.h"
 #include "train/train_options.h"
 #include "train/trainer.h"
 
@@ -30,6 +31,16 @@ TEST(HeldOut, ScoreIsMinusTheLossOfOneStepOverAllRows) {
   train_lm(model, rows, options, [&](const StepReport& report) { loss = report.loss; });
   EXPECT_NEAR(mean_log_prob(*model, rows), -loss, 1e-5);
   EXPECT_THROW(mean_log_prob(*model, {}), base::UserError);
+}
+
+using HeldOutPreferences = TinyTraining;
+
+TEST_F(HeldOutPreferences, ScoreIsMinusTheLossOfOneStepOverAllRows) {
+  const auto judge = train_reward(start_, reward_rows_, {.train = {.learning_rate = 1e-2, .steps = 5, .rows_per_step = 5}});
+  const auto loss = first_of([&](const OnStep& on_step) { train_reward(judge, reward_rows_, {.train = one_step()}, on_step); }).loss;
+  EXPECT_NEAR(mean_ranking_log_prob(*judge, reward_rows_), -loss, 1e-5);
+  EXPECT_THROW(mean_ranking_log_prob(*judge, {}), base::UserError);
+  EXPECT_THROW(mean_ranking_log_prob(*start_, reward_rows_), base::UserError) << "no reward head";
 }
 
 }  // namespace
