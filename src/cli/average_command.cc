@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -23,6 +24,7 @@
 #include "model/threads.h"
 #include "train/held_out.h"
 #include "train/learned_rows.h"
+#include "train/ranked_pairs.h"
 #include "train/result_folder.h"
 #include "train/reward_facts.h"
 
@@ -67,22 +69,31 @@ train::RowOptions row_options(const AverageOptions& options, const model::Decode
   return rows;
 }
 
+struct HeldOut {
+  std::vector<model::TokenRow> rows;
+  std::vector<std::vector<train::RankedPair>> pairs;  // of preferences, those that count
+};
+
 /// Dialogs for language models, preferences for reward models.
-std::vector<model::TokenRow> held_out_rows(const AverageOptions& options, const model::DecoderConfig& config, const fs::path& first) {
+HeldOut held_out_rows(const AverageOptions& options, const model::DecoderConfig& config, const fs::path& first) {
   const auto format = choose_format(options.format, first);
   const auto limits = row_options(options, config);
-  std::vector<model::TokenRow> rows;
-  if (config.head.kind == model::HeadKind::kReward) {
-    chat::for_each_preference(options.held_out, {}, [&](std::int64_t, const chat::PreferenceRow& row) {
-      if (const auto clear = train::clear_part(row, chat::PreferenceLevel::kBetter)) rows.push_back(train::reward_row(*format, *clear, limits));
+  HeldOut held_out;
+  if (config.head.kind != model::HeadKind::kReward) {
+    chat::for_each_dialog(options.held_out, {}, [&](std::int64_t, const chat::Dialog& dialog) {
+      held_out.rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, limits));
     });
-    if (rows.empty()) throw base::UserError("{} holds no comparison of level better or above.", options.held_out);
-    return rows;
+    return held_out;
   }
-  chat::for_each_dialog(options.held_out, {}, [&](std::int64_t, const chat::Dialog& dialog) {
-    rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, limits));
+  chat::for_each_preference(options.held_out, {}, [&](std::int64_t, const chat::PreferenceRow& row) {
+    const auto ranked = train::clear_part(row, chat::PreferenceLevel::kMarginal);
+    auto pairs = ranked ? train::clear_pairs(ranked->levels, chat::PreferenceLevel::kBetter) : std::vector<train::RankedPair>();
+    if (pairs.empty()) return;
+    held_out.rows.push_back(train::reward_row(*format, *ranked, limits));
+    held_out.pairs.push_back(std::move(pairs));
   });
-  return rows;
+  if (held_out.rows.empty()) throw base::UserError("{} holds no comparison of level better or above.", options.held_out);
+  return held_out;
 }
 
 model::GreedySoup make_soup(const AverageOptions& options, const model::Checkpoints& checkpoints, const fs::path& first) {
@@ -91,14 +102,15 @@ model::GreedySoup make_soup(const AverageOptions& options, const model::Checkpoi
     throw base::UserError("--held-out scores language and reward models, and '{}' has a {} head; average with --weights, or plainly.", first.string(),
                           model::name_of(kind));
   }
-  const auto rows = held_out_rows(options, checkpoints.config(), first);
+  const auto held_out = held_out_rows(options, checkpoints.config(), first);
   ProgressLine progress;
   const auto most = static_cast<std::int64_t>(2 * checkpoints.size()) - 1;
   std::int64_t done = 0;
   return model::greedy_soup(checkpoints.size(), [&](std::span<const double> weights) {
     throw_if_interrupted();
     const auto mean = checkpoints.mean(weights, {.compute_type = compute_type(options.dtype), .device = options.device});
-    const double score = kind == model::HeadKind::kReward ? train::mean_ranking_log_prob(*mean, rows) : train::mean_log_prob(*mean, rows);
+    const double score = kind == model::HeadKind::kReward ? train::mean_ranking_log_prob(*mean, held_out.rows, held_out.pairs)
+                                                               : train::mean_log_prob(*mean, held_out.rows);
     progress.show({.what = "scoring", .done = ++done, .total = most, .unit = "models"});
     return score;
   });

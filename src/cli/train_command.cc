@@ -66,7 +66,8 @@ ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, con
   if (kind == "outcome") return train::train_outcome(std::move(start), rows.labelled, head, on_step);
   if (kind == "steps") return train::train_steps(std::move(start), rows.labelled, head, on_step);
   if (kind == "classify") return train::train_classify(std::move(start), rows.labelled, rows.classes, head, on_step);
-  return train::train_reward(std::move(start), rows.rows, {.train = options, .centring = arguments.centring, .head_seed = arguments.head_seed, .facts = rows.facts},
+  return train::train_reward(std::move(start), rows.rows, {.train = options, .centring = arguments.centring, .head_seed = arguments.head_seed, .facts = rows.facts,
+                                                          .lowest_level = *chat::preference_level_of(arguments.lowest_level)},
                              on_step);
 }
 

@@ -11,6 +11,7 @@ namespace drover::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(Train, SaysWhatItWillDoThenOneLineAStep) {
   const auto result = train("sft start dialogs.jsonl -o out --steps 2 --rows-per-step 3 --json --show-rows 1");
@@ -38,6 +39,22 @@ TEST_F(Train, PreferencesBelowTheLowestLevelAreLeftOutAndCounted) {
   const auto none = train("dpo start pairs.jsonl -o out3 --lowest-level significantly_better");
   EXPECT_EQ(none.status, 1);
   EXPECT_THAT(none.errors, HasSubstr("holds no comparison of level significantly_better"));
+}
+
+TEST_F(Train, APairCountsByItsOwnLevel) {
+  folder_.write("edited.jsonl", json{{"prompt", "Name a colour."}, {"edited", "blue"}, {"chosen", "blue or so"}, {"rejected", "no"}, {"level", "slightly_better"}}.dump() + "\n");
+  const auto dpo = train("dpo start edited.jsonl -o out --steps 1 --show-rows 1");
+  ASSERT_EQ(dpo.status, 0) << dpo.errors;
+  EXPECT_THAT(dpo.errors, HasSubstr("blue"));
+  EXPECT_THAT(dpo.errors, HasSubstr("[[no]]")) << "the edit against the rejected response";
+  EXPECT_THAT(dpo.errors, Not(HasSubstr("left out")));
+  const auto all = train("dpo start edited.jsonl -o out2 --steps 1 --pairs all");
+  EXPECT_THAT(all.errors, HasSubstr("dpo: 2 rows"));
+  EXPECT_THAT(all.errors, HasSubstr("1 comparisons below better are left out"));
+  const auto reward = train("reward start edited.jsonl -o out3 --steps 1 --json");
+  ASSERT_EQ(reward.status, 0) << reward.errors;
+  EXPECT_THAT(reward.errors, HasSubstr("1 comparisons below better are left out"));
+  EXPECT_FALSE(objects_of(reward.output)[0].at("metrics").contains("accuracy_slightly_better"));
 }
 
 TEST_F(Train, DpoKeepsTheReferenceInTheUsersCache) {

@@ -16,6 +16,7 @@
 #include "cli/choose_format.h"
 #include "cli/interruption.h"
 #include "train/labelled_examples.h"
+#include "train/ranked_pairs.h"
 #include "train/reward_layout.h"
 
 namespace drover::cli {
@@ -70,16 +71,15 @@ class RowReader {
   }
 
   void read_preferences() {
-    const auto lowest = *chat::preference_level_of(arguments_.lowest_level);
+    lowest_level_ = *chat::preference_level_of(arguments_.lowest_level);
     auto report = chat::for_each_preference(arguments_.data, file_options(), [&](std::int64_t line, const chat::PreferenceRow& row) {
       throw_if_interrupted();
-      const auto clear = train::clear_part(row, lowest);
-      found_.num_unclear += std::ssize(row.levels) - (clear ? std::ssize(clear->levels) : 0);
-      if (!clear) return;
       if (arguments_.kind == "reward") {
-        add_ranking(line, *clear);
+        add_ranking(line, row);
+      } else if (arguments_.pairs == "all") {
+        add_all_pairs(line, row);
       } else {
-        add_pairs(line, *clear);
+        add_best_and_worst(line, row);
       }
     });
     found_.bad_rows = std::move(report.bad_rows);
@@ -90,20 +90,40 @@ class RowReader {
     found_.lines.push_back(line);
   }
 
+  static std::int64_t num_pairs(const chat::PreferenceRow& row) { return std::ssize(row.levels) * (std::ssize(row.levels) + 1) / 2; }
+
   void add_ranking(std::int64_t line, const chat::PreferenceRow& row) {
-    const auto tree = train::reward_row(*format_, row, options_);
+    const auto ranked = train::clear_part(row, chat::PreferenceLevel::kMarginal);  // a row has no ties
+    const auto num_clear = ranked ? std::ssize(train::clear_pairs(ranked->levels, lowest_level_)) : 0;
+    found_.num_unclear += num_pairs(row) - num_clear;
+    if (num_clear == 0) return;
+    const auto tree = train::reward_row(*format_, *ranked, options_);
     auto laid_out = train::lay_out(tree, *train::reward_layout_of(arguments_.layout), arguments_.train.seed);
-    found_.facts.push_back(train::reward_facts(tree, row));
+    found_.facts.push_back(train::reward_facts(tree, *ranked));
     add(line, std::move(laid_out));
   }
 
-  void add_pairs(std::int64_t line, const chat::PreferenceRow& row) {
-    const train::DpoRowOptions options{.rows = options_, .mask_format_tokens = !arguments_.compare_terminators};
-    auto pairs = arguments_.pairs == "all" ? train::dpo_rows(*format_, row, options) : std::vector{train::dpo_row(*format_, row, options)};
-    for (auto& pair : pairs) {
-      found_.pairs.push_back(std::move(pair));
-      found_.lines.push_back(line);
+  train::DpoRowOptions dpo_options() const {
+    return {.rows = options_, .lowest_level = lowest_level_, .mask_format_tokens = !arguments_.compare_terminators};
+  }
+
+  void add_pair(std::int64_t line, train::DpoRow pair) {
+    found_.pairs.push_back(std::move(pair));
+    found_.lines.push_back(line);
+  }
+
+  void add_all_pairs(std::int64_t line, const chat::PreferenceRow& row) {
+    auto pairs = train::dpo_rows(*format_, row, dpo_options());
+    found_.num_unclear += num_pairs(row) - std::ssize(pairs);
+    for (auto& pair : pairs) add_pair(line, std::move(pair));
+  }
+
+  void add_best_and_worst(std::int64_t line, const chat::PreferenceRow& row) {
+    if (train::level_between(row.levels, 0, row.levels.size()) < lowest_level_) {
+      ++found_.num_unclear;
+      return;
     }
+    add_pair(line, train::dpo_row(*format_, row, dpo_options()));
   }
 
   void add_labelled(std::int64_t line, train::LabelledRow row) {
@@ -219,6 +239,7 @@ class RowReader {
   const model::Model& start_;
   std::shared_ptr<const chat::ChatFormat> format_;
   train::RowOptions options_;
+  chat::PreferenceLevel lowest_level_ = chat::PreferenceLevel::kBetter;
   std::string shape_;  // of rows with labels
   TrainRows found_;
 };

@@ -38,9 +38,10 @@ using HeldOutPreferences = TinyTraining;
 TEST_F(HeldOutPreferences, ScoreIsMinusTheLossOfOneStepOverAllRows) {
   const auto judge = train_reward(start_, reward_rows_, {.train = {.learning_rate = 1e-2, .steps = 5, .rows_per_step = 5}});
   const auto loss = first_of([&](const OnStep& on_step) { train_reward(judge, reward_rows_, {.train = one_step()}, on_step); }).loss;
-  EXPECT_NEAR(mean_ranking_log_prob(*judge, reward_rows_), -loss, 1e-5);
-  EXPECT_THROW(mean_ranking_log_prob(*judge, {}), base::UserError);
-  EXPECT_THROW(mean_ranking_log_prob(*start_, reward_rows_), base::UserError) << "no reward head";
+  const std::vector<std::vector<RankedPair>> pairs(reward_rows_.size(), all_pairs(3));
+  EXPECT_NEAR(mean_ranking_log_prob(*judge, reward_rows_, pairs), -loss, 1e-5);
+  EXPECT_THROW(mean_ranking_log_prob(*judge, {}, {}), base::UserError);
+  EXPECT_THROW(mean_ranking_log_prob(*start_, reward_rows_, pairs), base::UserError) << "no reward head";
 }
 
 }  // namespace

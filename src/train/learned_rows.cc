@@ -7,6 +7,7 @@
 #include "chat/assistant_turn.h"
 #include "chat/reply_tokens.h"
 #include "model/log_probs.h"
+#include "train/ranked_pairs.h"
 
 namespace drover::train {
 namespace {
@@ -48,6 +49,15 @@ std::vector<chat::PromptAndReply> render_responses(const chat::ChatFormat& forma
     rendered.push_back(std::move(split));
   }
   return rendered;
+}
+
+/// Two responses of the ranking, with their own level.
+chat::PreferenceRow pair_of(const chat::PreferenceRow& preference, std::size_t better, std::size_t worse) {
+  chat::PreferenceRow pair;
+  pair.prompt = preference.prompt;
+  pair.responses = {preference.responses[better], preference.responses[worse]};
+  pair.levels = {level_between(preference.levels, better, worse)};
+  return pair;
 }
 
 /// Checks that each turn stands in the row as it stood when it was the newest one: some formats write earlier messages in another way
@@ -115,7 +125,8 @@ TokenRow reward_row(const chat::ChatFormat& format, const chat::PreferenceRow& p
 }
 
 DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options) {
-  const auto rendered = render_responses(format, preference);
+  if (preference.responses.size() < 2) throw UserError("a preference needs two responses, there is {}", preference.responses.size());
+  const auto rendered = render_responses(format, pair_of(preference, 0, preference.responses.size() - 1));
   DpoRow made;
   const auto root = made.row.add_segment(-1, rendered.front().prompt);
   for (const std::int32_t number : {0, 1}) {
@@ -140,15 +151,8 @@ DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& prefer
 
 std::vector<DpoRow> dpo_rows(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options) {
   std::vector<DpoRow> rows;
-  for (std::size_t better = 0; better < preference.responses.size(); ++better) {
-    for (std::size_t worse = better + 1; worse < preference.responses.size(); ++worse) {
-      chat::PreferenceRow pair;
-      pair.prompt = preference.prompt;
-      pair.responses = {preference.responses[better], preference.responses[worse]};
-      const auto first = preference.levels.begin() + static_cast<std::ptrdiff_t>(better);
-      pair.levels = {*std::max_element(first, preference.levels.begin() + static_cast<std::ptrdiff_t>(worse))};
-      rows.push_back(dpo_row(format, pair, options));
-    }
+  for (const auto& pair : clear_pairs(preference.levels, options.lowest_level)) {
+    rows.push_back(dpo_row(format, pair_of(preference, static_cast<std::size_t>(pair.better), static_cast<std::size_t>(pair.worse)), options));
   }
   return rows;
 }

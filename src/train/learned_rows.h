@@ -52,15 +52,17 @@ struct DpoRow {
 
 struct DpoRowOptions {
   RowOptions rows = {};
+  chat::PreferenceLevel lowest_level = chat::PreferenceLevel::kMarginal;  ///< of `dpo_rows`: pairs whose own level is below it are left out
   bool mask_format_tokens = true;  ///< terminators stay out of the preference term (Llama 3 report, 4.1.4); headers always do
 
   void validate() const { rows.validate(); }
 };
 
-/// Pairs the best response with the worst one. Refused as `reward_row` says, and when a response has no token that counts.
+/// Pairs the best response with the worst one. Refused as `reward_row` says of these two (whose own level counts), and when a response has
+/// no token that counts.
 DpoRow dpo_row(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
 
-/// One row for every ordered pair of responses: (edited, chosen), (edited, rejected), (chosen, rejected).
+/// One row for every ordered pair of responses that is far enough apart: (edited, chosen), (edited, rejected), (chosen, rejected).
 std::vector<DpoRow> dpo_rows(const chat::ChatFormat& format, const chat::PreferenceRow& preference, const DpoRowOptions& options = {});
 
 /// A plain document cut into pieces of at most `max_tokens`; each learns all its tokens but the first. Where one token is left over (often

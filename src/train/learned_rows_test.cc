@@ -218,6 +218,21 @@ TEST_F(LearnedRows, AllOrderedPairsOfARankingAreComparedWhenAsked) {
   }
 }
 
+TEST_F(LearnedRows, DpoTrainsTheEditAgainstTheRejectedResponseThoughItIsCloseToTheChosenOne) {
+  using Level = chat::PreferenceLevel;
+  auto row = preference({"edited", "chosen", "rejected"});
+  row.levels = {Level::kBetter, Level::kSlight};
+  const auto pair = dpo_row(*format_, row, {.lowest_level = Level::kBetter});
+  EXPECT_EQ(learned(pair.row, 0), "edited<|im_end|>");
+  EXPECT_EQ(learned(pair.row, 1), "rejected");
+  const auto pairs = dpo_rows(*format_, row, {.lowest_level = Level::kBetter});
+  ASSERT_EQ(pairs.size(), 2U) << "chosen and rejected are too close";
+  EXPECT_EQ(learned(pairs[0].row, 1), "chosen");
+  EXPECT_EQ(learned(pairs[1].row, 1), "rejected");
+  row.levels = {Level::kBetter, Level::kNone};
+  EXPECT_EQ(learned(dpo_row(*format_, row).row, 1), "rejected") << "a tie behind the edit is no matter of this pair";
+}
+
 TEST_F(LearnedRows, PreferencesThatCompareNothingAreRefused) {
   const auto reason = [&](const chat::PreferenceRow& row) { return reason_of([&] { reward_row(*format_, row); }); };
   EXPECT_THAT(reason(preference({"a"})), HasSubstr("two responses"));

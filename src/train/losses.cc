@@ -24,20 +24,23 @@ at::Tensor class_loss(const at::Tensor& logits, const at::Tensor& labels, double
 }
 
 at::Tensor reward_loss(const at::Tensor& rewards, std::span<const std::int64_t> responses_per_row, std::int64_t num_rows, double centring) {
+  std::vector<RowPairs> rows;
+  for (const auto responses : responses_per_row) rows.push_back({responses, all_pairs(responses)});
+  return reward_loss(rewards, rows, num_rows, centring);
+}
+
+at::Tensor reward_loss(const at::Tensor& rewards, std::span<const RowPairs> rows, std::int64_t num_rows, double centring) {
   std::vector<std::int64_t> better, worse;
   std::vector<double> shares;  // what a pair weighs: 1 / pairs of its row
   std::int64_t first = 0;
-  for (const auto responses : responses_per_row) {
-    DROVER_CHECK(responses >= 2, "A row of {} responses has no pair", responses);
-    const double share = 2.0 / static_cast<double>(responses * (responses - 1));
-    for (std::int64_t i = first; i < first + responses; ++i) {
-      for (std::int64_t j = i + 1; j < first + responses; ++j) {
-        better.push_back(i);
-        worse.push_back(j);
-        shares.push_back(share);
-      }
+  for (const auto& row : rows) {
+    DROVER_CHECK(!row.pairs.empty(), "A row of {} responses has no pair", row.responses);
+    for (const auto& pair : row.pairs) {
+      better.push_back(first + pair.better);
+      worse.push_back(first + pair.worse);
+      shares.push_back(1.0 / static_cast<double>(row.pairs.size()));
     }
-    first += responses;
+    first += row.responses;
   }
   DROVER_CHECK_EQ(first, rewards.size(0), "Every reward belongs to a row");
   const auto at_indices = [&rewards](const std::vector<std::int64_t>& indices) {

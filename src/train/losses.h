@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "train/ranked_pairs.h"
 #include "train/trainer.h"
 
 namespace drover::train {
@@ -23,9 +25,17 @@ at::Tensor binary_loss(const at::Tensor& logits, const at::Tensor& labels, doubl
 /// Cross entropy of the classes `labels` [labelled] int64 under `logits` [labelled, classes], over `num_labels` of the whole step.
 at::Tensor class_loss(const at::Tensor& logits, const at::Tensor& labels, double num_labels);
 
-/// -log sigmoid(better - worse) + centring * (better + worse)^2, averaged over the ordered pairs of each row, summed over rows and
-/// divided by `num_rows` of the whole step. `rewards`: [responses], row after row, best first in each; `responses_per_row` says where
-/// rows end (each at least 2, checked).
+/// The responses of a row and which of them are compared.
+struct RowPairs {
+  std::int64_t responses = 0;
+  std::vector<RankedPair> pairs{};
+};
+
+/// -log sigmoid(better - worse) + centring * (better + worse)^2, averaged over the pairs of each row, summed over rows and divided by
+/// `num_rows` of the whole step. `rewards`: [responses], row after row, best first in each. Each row has a pair (checked).
+at::Tensor reward_loss(const at::Tensor& rewards, std::span<const RowPairs> rows, std::int64_t num_rows, double centring = 0.0);
+
+/// The same over all ordered pairs of each row; `responses_per_row` says where rows end.
 at::Tensor reward_loss(const at::Tensor& rewards, std::span<const std::int64_t> responses_per_row, std::int64_t num_rows,
                        double centring = 0.0);
 

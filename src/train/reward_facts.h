@@ -9,7 +9,7 @@
 
 namespace drover::train {
 
-/// What a reward row's metrics say its pairs apart by; the numbers that are trained do not depend on it.
+/// What tells a reward row's pairs apart: in metrics, and for `RewardOptions::lowest_level`.
 struct RewardFacts {
   std::vector<chat::PreferenceLevel> levels{};  ///< levels[i]: between response i and response i + 1, best first
   std::vector<std::int64_t> lengths{};          ///< tokens of each response

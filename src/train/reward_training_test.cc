@@ -48,6 +48,27 @@ TEST_F(RewardTraining, RewardMetricsTellLevelsAndLengthsApart) {
   EXPECT_TRUE(report.metrics.contains("accuracy_shorter"));
 }
 
+TEST_F(RewardTraining, PairsBelowTheLowestLevelDoNotCount) {
+  const auto judge = train_reward(start_, reward_rows_, {.train = {.learning_rate = 1e-2, .steps = 5, .rows_per_step = 5}});
+  RewardOptions options{.train = one_step(), .lowest_level = chat::PreferenceLevel::kBetter};
+  chat::PreferenceRow preference;
+  preference.levels = {chat::PreferenceLevel::kBetter, chat::PreferenceLevel::kSlight};
+  double expected = 0;
+  for (const auto& row : reward_rows_) {
+    options.facts.push_back(reward_facts(row, preference));
+    std::vector<std::int64_t> ends;
+    for (const auto& entry : row.learned) ends.push_back(entry.position);
+    const auto rewards = model::scores(*judge, row, ends);
+    // The first against the second and against the third; the second and the third are too close.
+    for (const std::size_t worse : {1U, 2U}) expected += std::log1p(std::exp(rewards[worse][0] - rewards[0][0])) / 2 / 5;
+  }
+  const auto report = first_of([&](const OnStep& on_step) { train_reward(judge, reward_rows_, options, on_step); });
+  EXPECT_NEAR(report.loss, expected, 1e-5);
+  EXPECT_FALSE(report.metrics.contains("accuracy_slightly_better"));
+  options.lowest_level = chat::PreferenceLevel::kSignificant;
+  EXPECT_THROW(train_reward(judge, reward_rows_, options), base::UserError) << "rows without a pair";
+}
+
 TEST_F(RewardTraining, TreeRowsGiveTheLossAndTheGradientOfSeparateRows) {
   std::vector<model::TokenRow> separate, causal;
   for (const auto& row : reward_rows_) {

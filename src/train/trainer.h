@@ -37,11 +37,13 @@ struct RewardOptions {
   /// Of each row, for the metrics accuracy_LEVEL, accuracy_longer, accuracy_alike and accuracy_shorter (the better response has more
   /// than 1.25 times the tokens of the worse one, between that and its inverse, or fewer). Empty: no such metrics.
   std::vector<RewardFacts> facts = {};
+  /// Pairs whose own level is below it do not count, in rows with facts; ties never do.
+  chat::PreferenceLevel lowest_level = chat::PreferenceLevel::kMarginal;
 
   void validate() const;
 };
 
-/// A reward model: -log sigmoid(better - worse) over all ordered pairs of a row, averaged in the row, then over rows, without a margin
+/// A reward model: -log sigmoid(better - worse) over all ordered pairs of a row that count, averaged in the row, then over rows, without a margin
 /// (Llama 3 report, 4.1.2). A start model with a language head gets a new reward head; one with a reward head keeps it.
 std::shared_ptr<const model::Model> train_reward(std::shared_ptr<const model::Model> start, std::span<const model::TokenRow> rows,
                                                  const RewardOptions& options, const OnStep& on_step = {});
