@@ -146,6 +146,8 @@ void TrainLog::write_events(const train::StepReport& report) {
   events_->add(report.step, values);
 }
 
+void TrainLog::warn(const std::string& warning) const { fmt::print(stderr, "drover: warning: {}\n", shown(warning)); }
+
 void TrainLog::say_how_to_go_on(const train::StoppedRun& stopped) const {
   if (stopped.fault.empty()) {
     fmt::print(stderr, "stopped after step {}: the same command goes on from there\n", stopped.step);

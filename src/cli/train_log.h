@@ -31,6 +31,9 @@ class TrainLog {
   /// One step: a line each, and the lines of an unusual step's rows. A disk that refuses is complained of once, and the run goes on.
   void add(const train::StepReport& report);
 
+  /// What does not end the run, in sentences.
+  void warn(const std::string& warning) const;
+
   /// For a run that somebody ended: whether the same command goes on from there.
   void say_how_to_go_on(const train::StoppedRun& stopped) const;
 

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -58,7 +61,7 @@ class DpoObjective final : public Objective {
 
   void prepare(const Learner& start) override {
     look_up();
-    ask(start, unknown_, cache_ ? &*cache_ : nullptr);
+    ask(start, unknown_);
     cache_.reset();
   }
 
@@ -115,7 +118,9 @@ class DpoObjective final : public Objective {
   void look_up() {
     if (!reference_.empty()) return;
     reference_.assign(rows_.size(), {});
-    if (!options_.reference_cache.empty()) cache_.emplace(options_.reference_cache, reference_name_);
+    if (!options_.reference_cache.empty()) {
+      try_with_cache([&] { cache_.emplace(options_.reference_cache, reference_name_); });
+    }
     for (std::int64_t index = 0; index < num_trees(); ++index) {
       const auto known = cache_ ? cache_->find(name_of(row(index))) : std::nullopt;
       if (known) {
@@ -126,8 +131,18 @@ class DpoObjective final : public Objective {
     }
   }
 
+  /// A cache that cannot be made or written costs time alone: it is complained of, and the run does without.
+  void try_with_cache(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const base::Error& error) {
+      cache_.reset();
+      if (options_.train.on_warning) options_.train.on_warning(fmt::format("{} The reference's log-probabilities are not kept.", error.what()));
+    }
+  }
+
   /// Fills in what the reference says of these pairs, packed like those of a step, a few hundred at a time.
-  void ask(const Learner& start, const std::vector<std::int64_t>& pairs, ReferenceCache* cache) {
+  void ask(const Learner& start, const std::vector<std::int64_t>& pairs) {
     constexpr std::size_t kAtOnce = 256;
     for (std::size_t begin = 0; begin < pairs.size(); begin += kAtOnce) {
       const auto some = std::span(pairs).subspan(begin, std::min(kAtOnce, pairs.size() - begin));
@@ -146,7 +161,7 @@ class DpoObjective final : public Objective {
         for (std::size_t i = 0; i < members.size(); ++i) {
           const ReferenceLogProbs values{sum[2 * i], sum[2 * i + 1]};
           reference_[static_cast<std::size_t>(members[i])] = values;
-          if (cache != nullptr) cache->add(name_of(row(members[i])), values);
+          if (cache_) cache_->add(name_of(row(members[i])), values);
         }
         done += members.size();
         if (options_.train.on_progress) {
@@ -154,7 +169,7 @@ class DpoObjective final : public Objective {
                                       .total = static_cast<std::int64_t>(pairs.size()), .unit = "pairs"});
         }
       }
-      if (cache != nullptr) cache->save();
+      if (cache_) try_with_cache([&] { cache_->save(); });
     }
   }
 

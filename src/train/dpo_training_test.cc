@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -81,6 +83,29 @@ TEST_F(DpoTraining, ADamagedReferenceCacheIsMadeAnew) {
     base::write_file_atomically(entry.path(), bytes);
   }
   EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
+}
+
+TEST_F(DpoTraining, AReferenceCacheThatCannotBeWrittenIsComplainedOfOnceAndTheRunGoesOn) {
+  DpoOptions options{.train = one_step()};
+  const auto expected = train_dpo(start_, dpo_rows_, options)->hash();
+  std::vector<std::string> warnings;
+  options.train.on_warning = [&warnings](const std::string& warning) { warnings.push_back(warning); };
+  // More pairs than are saved at once, so that a second save would complain again.
+  std::vector<DpoRow> many;
+  for (int i = 0; i < 120; ++i) many.insert(many.end(), dpo_rows_.begin(), dpo_rows_.end());
+  const auto file = folder_ / fmt::format("{}-f32.reference", start_->hash());
+  std::filesystem::create_directories(file / "in the way");
+  options.reference_cache = folder_;
+  train_dpo(start_, many, options);
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], testing::HasSubstr(file.filename().string()));
+  EXPECT_THAT(warnings[0], testing::HasSubstr("are not kept."));
+  // A file where the folder should be.
+  std::filesystem::remove_all(folder_);
+  base::write_file_atomically(folder_, "not a folder");
+  warnings.clear();
+  EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), expected);
+  EXPECT_EQ(warnings.size(), 1U);
 }
 
 TEST_F(DpoTraining, DpoWithoutALikelihoodTermPushesTheChosenResponseDownAndWithOneItDoesNot) {
