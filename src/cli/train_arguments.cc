@@ -21,6 +21,7 @@ void add_run_options(CLI::App& command, TrainArguments& arguments) {
   command.add_option("--packed-tokens", train.packed_tokens, "tokens computed at once; 0: 1024 to 2048, as rows fill it; memory and speed depend on it")
       ->capture_default_str();
   command.add_flag("--recompute-layers", train.recompute_layers, "keep less for the backward pass and compute layers again: less memory, more time");
+  command.add_flag("--deterministic", train.deterministic, "CUDA: take only operators whose results repeat bit for bit, or stop; on the CPU all do");
   command.add_option("--max-tokens", arguments.max_tokens,
                      "longer rows are refused, longer documents (lm) cut; not given: 8192, or the model's context where that is less");
   command.add_option("--schedule", arguments.schedule, "constant, linear or cosine")->check(CLI::IsMember({"constant", "linear", "cosine"}))

@@ -48,6 +48,7 @@ struct TrainOptions {
   std::int64_t rows_per_step = 8;      ///< 1 to 1e6; counts only when tokens_per_step = 0
   std::int64_t tokens_per_step = 0;    ///< 1 to 1e8: a step takes rows until they hold this many tokens; 0: rows_per_step
   std::int64_t packed_tokens = 1024;   ///< rows are packed to this size for one pass; 0: chosen (packing_choice.h); only memory and speed depend on it
+  bool deterministic = false;          ///< CUDA: only operators that repeat bit for bit, or none; on the CPU all do
   bool recompute_layers = false;       ///< keeps each layer's input only and computes the layer again: less memory, a third more time
   std::uint64_t seed = 0;              ///< order of the rows, and what a new adapter is drawn from
 

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
+#include "train/deterministic.h"
 #include "train/loss_monitor.h"
 #include "train/make_learner.h"
 #include "train/packing_choice.h"
@@ -373,7 +374,13 @@ std::shared_ptr<const model::Decoder> run_training(const std::string& what, std:
   if (!options.checkpoint_folder.empty()) {
     checkpoint.emplace(options.checkpoint_folder, run_key(start_hash, learner_kind(*start), objective, options), options.keep_checkpoints);
   }
-  return TrainingRun(what, std::move(start), objective, options).finish(checkpoint, on_step);
+  const DeterministicAlgorithms deterministic(options.deterministic);
+  try {
+    return TrainingRun(what, std::move(start), objective, options).finish(checkpoint, on_step);
+  } catch (const c10::Error& error) {
+    if (!options.deterministic || !is_about_determinism(error.what())) throw;
+    throw UserError("This run cannot be deterministic on its device: {}", std::string_view(error.what()).substr(0, std::string_view(error.what()).find('\n')));
+  }
 }
 
 }  // namespace drover::train
