@@ -154,11 +154,11 @@ TEST_F(LabelledRows, AClassStandsAtTheEndOfTheReplyOrWhereOneWouldBegin) {
     return chat::text_of(format_->tokenizer(), made.row.tokens);
   };
   EXPECT_THAT(text(class_row(*format_, dialog_of("2+2?", "4"), 2)), EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n4<|im_end|>"));
-  auto question = dialog_of("2+2?", "4");
-  question.messages.pop_back();
-  EXPECT_THAT(text(class_row(*format_, question, 2)), EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n"));
+  EXPECT_THAT(text(class_row(*format_, dialog_of("2+2?", ""), 2)), EndsWith("2+2?<|im_end|>\n<|im_start|>assistant\n"));
   EXPECT_THAT(reason_of([&] { class_row(*format_, dialog_of("2+2?", "4"), 2, {.max_tokens = 5}); }), HasSubstr("max_tokens = 5"));
-  EXPECT_THAT(reason_of([&] { class_row(*format_, dialog_of("2+2?", ""), 2); }), HasSubstr("nothing to classify: the assistant's last turn is empty"));
+  auto empty = dialog_of("2+2?", "4");
+  empty.messages.back().content.clear();
+  EXPECT_THAT(reason_of([&] { class_row(*format_, empty, 2); }), HasSubstr("nothing to classify: the assistant's last turn is empty"));
 }
 
 TEST(LabelledExamples, SayHowTheirRowWasWritten) {
