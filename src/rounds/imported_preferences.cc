@@ -99,7 +99,7 @@ FactSet import_preferences(Workspace& work, const std::string& stage, std::int64
     ledger::Ledger::Batch batch(work.ledger);
     work.ledger.add(ledger::Source{.name = source.name,
                                    .licence = source.licence,
-                                   .location = path.string(),
+                                   .location = source.file,
                                    .hash = base::content_hash_of_file(path).hex()});
     Import import(work, stage, source);
     for (const auto row : rows_of_round(file.rows.size(), source, round, work.recipe.seed)) {

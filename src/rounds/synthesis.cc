@@ -118,7 +118,8 @@ FactSet add_synthetic_dialogs(Workspace& work, const std::string& stage, std::in
                                              : written_by_command(work, stage, source, round, prompts);
     const auto file = read_answered_dialogs(path);
     ledger::Ledger::Batch batch(work.ledger);
-    work.ledger.add(ledger::Source{.name = source.name, .licence = source.licence, .location = path.string(),
+    work.ledger.add(ledger::Source{.name = source.name, .licence = source.licence,
+                                   .location = source.command.empty() ? source.file : "command " + source.command,
                                    .hash = base::content_hash_of_file(path).hex()});
     for (const auto row : chosen_rows(file.dialogs.size(), source.rows, work.seed(stage, round))) {
       auto dialog = file.dialogs[row];
