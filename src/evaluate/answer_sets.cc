@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "evaluate/answer_instruction.h"
 #include "evaluate/suite_prompt.h"
 #include "evaluate/suite_rows.h"
 #include "evaluate/suite_sets.h"
@@ -9,8 +10,6 @@
 
 namespace drover::evaluate {
 namespace {
-
-constexpr std::string_view kFewWords = "\n\nAnswer with the name, date or number alone, in as few words as possible.";
 
 // One a line, each once, without those that hold neither letter nor digit.
 std::string alternatives(const std::vector<std::string>& answers) {

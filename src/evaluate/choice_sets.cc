@@ -1,13 +1,12 @@
 // aqua, mmlu, arc: the answer is a letter.
 #include "base/error.h"
+#include "evaluate/answer_instruction.h"
 #include "evaluate/suite_prompt.h"
 #include "evaluate/suite_rows.h"
 #include "evaluate/suite_sets.h"
 
 namespace drover::evaluate {
 namespace {
-
-constexpr std::string_view kLetterAlone = "\n\nAnswer with the letter alone.";
 
 std::string without_prefix(std::string text, std::string_view prefix) { return text.starts_with(prefix) ? text.substr(prefix.size()) : text; }
 

@@ -1,6 +1,7 @@
 // gsm8k, svamp, arithmetic: the answer is a number.
 #include "base/content_hash.h"
 #include "base/error.h"
+#include "evaluate/answer_instruction.h"
 #include "evaluate/suite_prompt.h"
 #include "evaluate/suite_registry.h"
 #include "evaluate/suite_rows.h"
@@ -8,8 +9,6 @@
 
 namespace drover::evaluate {
 namespace {
-
-constexpr std::string_view kSteps = "\n\nWork it out step by step. End with \"The answer is\" and the number.";
 
 Prompts gsm8k_side(const std::filesystem::path& folder, bool held_out) {
   Prompts prompts;
@@ -19,7 +18,7 @@ Prompts gsm8k_side(const std::filesystem::path& folder, bool held_out) {
     const auto solution = row_text(row, "answer");
     const auto mark = solution.rfind("#### ");
     if (mark == std::string::npos) throw base::UserError("\"answer\" holds no \"#### \" before the number");
-    prompts.push_back(asked(question + std::string(kSteps), "numeric", solution.substr(mark + 5), {"maths", "gsm8k"}));
+    prompts.push_back(asked(question + std::string(kStepByStep), "numeric", solution.substr(mark + 5), {"maths", "gsm8k"}));
   });
   return prompts;
 }
@@ -38,7 +37,7 @@ Prompts svamp_prompts(const std::filesystem::path& folder) {
     auto body = row_text(row, "Body");
     while (body.ends_with(' ')) body.pop_back();
     if (!body.empty() && !body.ends_with('.') && !body.ends_with('?') && !body.ends_with('!')) body += '.';
-    prompts.push_back(asked(body + " " + row_text(row, "Question") + std::string(kSteps), "numeric", row_number(row, "Answer"), {"maths", row_text(row, "Type")}));
+    prompts.push_back(asked(body + " " + row_text(row, "Question") + std::string(kStepByStep), "numeric", row_number(row, "Answer"), {"maths", row_text(row, "Type")}));
   });
   return prompts;
 }

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "evaluate/held_out_prompts.h"
+#include "evaluate/answer_instruction.h"
 #include "verify/checker.h"
 
 namespace drover::evaluate {
@@ -93,10 +93,9 @@ TEST(SuiteRegistry, TheSplitOfGsm8kHasTwoSidesWithoutCommonQuestions) {
   const auto training = training_prompts("gsm8k", kShipped);
   EXPECT_EQ(suite.prompts.size(), 60U);
   EXPECT_EQ(training.size(), 40U);
-  HeldOutPrompts held_out;
-  held_out.add(suite);
-  for (const auto& prompt : training) EXPECT_FALSE(held_out.holds(prompt.dialog));
-  for (const auto& prompt : suite.prompts) EXPECT_TRUE(held_out.holds(prompt.dialog));
+  std::set<std::string> held_out;
+  for (const auto& prompt : suite.prompts) held_out.insert(prompt.dialog.messages.back().content);
+  for (const auto& prompt : training) EXPECT_FALSE(held_out.contains(prompt.dialog.messages.back().content));
   EXPECT_THROW(training_prompts("mmlu", kShipped), base::UserError);
 }
 
@@ -116,18 +115,15 @@ TEST(SuiteRegistry, AFileOrFolderOfPromptsIsASuiteToo) {
   EXPECT_THAT(refusal("aqua", data.path()), HasSubstr("not JSON"));
 }
 
-TEST(HeldOutPrompts, CompareTextsWithoutCaseSpaceAndPunctuation) {
-  HeldOutPrompts held_out;
-  ledger::Prompt prompt;
-  chat::Message message;
-  message.content = "What is 2 + 3?\n\nAnswer with the letter alone.";
-  prompt.dialog.messages = {message};
-  held_out.add({"x", {prompt}});
-  EXPECT_TRUE(held_out.holds("what  is 2+3"));
-  EXPECT_TRUE(held_out.holds("What is 2 + 3?\n\nAnswer with the number alone."));
-  EXPECT_FALSE(held_out.holds("What is 2 + 4?"));
-  EXPECT_FALSE(held_out.holds("What is 2 - 3?")) << "an operator is no punctuation";
-  EXPECT_FALSE(held_out.holds(""));
+TEST(SuiteRegistry, AQuestionIsKnownWithoutTheInstructionBehindIt) {
+  EXPECT_EQ(question_alone("What is 2 + 3?\n\nAnswer with the letter alone."), "What is 2 + 3?");
+  EXPECT_EQ(question_alone("What is 2 + 3?"), "What is 2 + 3?");
+  for (const auto* name : {"gsm8k", "svamp", "aqua", "mmlu", "triviaqa"}) {
+    for (const auto& prompt : load_suite(name, kShipped).prompts) {
+      const auto& asked = prompt.dialog.messages.back().content;
+      EXPECT_LT(question_alone(asked).size(), asked.size()) << name;
+    }
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/content_hash.h"
 #include "base/error.h"
 #include "base/nearest_name.h"
+#include "evaluate/answer_instruction.h"
 #include "evaluate/recorded_replies.h"
 #include "evaluate/suite_prompts.h"
 #include "evaluate/suite_registry.h"
@@ -113,6 +114,10 @@ std::vector<curate::HeldOutPrompt> PromptPool::held_out() const {
         if (message.sender != chat::Sender::kUser) continue;
         if (!asked.text.empty()) asked.text.push_back('\n');
         asked.text += message.content;
+      }
+      // The set's own question, without what drover puts behind it, is as much of a leak.
+      if (const auto alone = evaluate::question_alone(asked.text); alone != asked.text) {
+        prompts.push_back({.suite = asked.suite, .number = number, .text = std::string(alone)});
       }
       prompts.push_back(std::move(asked));
     }

@@ -63,5 +63,21 @@ TEST(SuiteCategories, OneThatNoPromptHasIsRefusedWithThoseThereAre) {
   }
 }
 
+TEST(HeldOutPrompts, AreASetsQuestionsWithAndWithoutTheInstructionBehindThem) {
+  std::multiset<std::string> texts;
+  for (const auto& prompt : pool_with("\n[suites.svamp]\n").held_out()) {
+    if (prompt.suite == "svamp") texts.insert(prompt.text);
+  }
+  const std::string instruction = "\n\nWork it out step by step. End with \"The answer is\" and the number.";
+  std::int64_t num_instructed = 0;
+  for (const auto& text : texts) {
+    if (!text.ends_with(instruction)) continue;
+    ++num_instructed;
+    EXPECT_TRUE(texts.contains(text.substr(0, text.size() - instruction.size()))) << text;
+  }
+  EXPECT_GT(num_instructed, 0);
+  EXPECT_EQ(std::ssize(texts), 2 * num_instructed);
+}
+
 }  // namespace
 }  // namespace drover::rounds
