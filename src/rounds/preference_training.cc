@@ -6,6 +6,8 @@
 #include "rounds/reward_accuracy.h"
 #include "rounds/train_variants.h"
 #include "train/learned_rows.h"
+#include "train/ranked_pairs.h"
+#include "train/reward_facts.h"
 #include "train/trainer.h"
 
 namespace drover::rounds {
@@ -18,21 +20,21 @@ struct ClearRows {
   std::vector<ledger::TrainingRow> records;
 };
 
-// The comparisons that are clear enough. A comparison that gives no row (an empty reply leaves DPO nothing to count) is
-// left out and counted as the metric "refused rows".
+// The rows of the comparisons. `make_row` gives nothing where no two replies are far enough apart. A comparison that gives no row for
+// another reason (an empty reply leaves DPO nothing to count) is left out and counted as the metric "refused rows".
 template <typename Row, typename MakeRow>
-ClearRows<Row> clear_rows(const Workspace& work, std::span<const FactSet> comparisons,
-                          const std::string& lowest_level, const std::string& stage, const std::string& kind,
+ClearRows<Row> clear_rows(const Workspace& work, std::span<const FactSet> comparisons, const std::string& stage, const std::string& kind,
                           const MakeRow& make_row) {
-  const auto lowest = *chat::preference_level_of(lowest_level);
   ClearRows<Row> clear;
   std::int64_t num_refused = 0;
   for (const auto& set : comparisons) {
     for (const auto id : work.ledger.comparisons_of(set.stage)) {
       const auto comparison = work.ledger.find(id);
-      if (comparison->level < lowest) continue;
+      if (comparison->level == chat::PreferenceLevel::kNone) continue;
       try {
-        clear.rows.push_back(make_row(preference::preference_row(*comparison, work.ledger)));
+        std::optional<Row> row = make_row(preference::preference_row(*comparison, work.ledger));
+        if (!row) continue;
+        clear.rows.push_back(*std::move(row));
       } catch (const base::UserError&) {
         ++num_refused;
         continue;
@@ -60,6 +62,13 @@ std::vector<Row> chosen_rows(const std::vector<Row>& rows, const std::vector<std
   return some;
 }
 
+// A ranking for the reward model: all its replies, of whose pairs those count that are far enough apart. An edited reply is "better" than
+// the one it was made of, however close that one was to the rejected reply.
+struct RewardRow {
+  model::TokenRow tree;
+  train::RewardFacts facts;
+};
+
 }  // namespace
 
 ModelSet train_reward_models(Workspace& work, const std::string& stage, const std::string& label,
@@ -69,17 +78,26 @@ ModelSet train_reward_models(Workspace& work, const std::string& stage, const st
   record_preference_mix(work, stage, pretrained, newest);
   if (previous) record_reward_accuracy(work, stage, "reward accuracy on new", *previous, newest);
   const auto format = work.format(*work.load(pretrained));
-  const auto clear = clear_rows<model::TokenRow>(
-      work, comparisons, section.lowest_level, stage, "reward", [&](const chat::PreferenceRow& row) {
-        return train::reward_row(*format, row, {.max_tokens = section.train.max_tokens});
+  const auto lowest = *chat::preference_level_of(section.lowest_level);
+  const auto clear =
+      clear_rows<RewardRow>(work, comparisons, stage, "reward", [&](const chat::PreferenceRow& row) -> std::optional<RewardRow> {
+        if (train::clear_pairs(row.levels, lowest).empty()) return std::nullopt;
+        auto tree = train::reward_row(*format, row, {.max_tokens = section.train.max_tokens});
+        auto facts = train::reward_facts(tree, row);
+        return RewardRow{.tree = std::move(tree), .facts = std::move(facts)};
       });
   // Heads that begin at different places cannot be averaged, so all variants share the first one.
   const auto head_seed = work.seed(label + " reward head");
   auto models =
       train_variants(work, stage, label, "reward", pretrained, clear.records, section.train, key_text(section),
                      [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
-                       return train::train_reward(start, chosen_rows(clear.rows, chosen),
-                                                  {.train = options, .head_seed = head_seed}, on_step);
+                       std::vector<model::TokenRow> trees;
+                       train::RewardOptions reward{.train = options, .head_seed = head_seed, .lowest_level = lowest};
+                       for (const auto i : chosen) {
+                         trees.push_back(clear.rows[i].tree);
+                         reward.facts.push_back(clear.rows[i].facts);
+                       }
+                       return train::train_reward(start, trees, reward, on_step);
                      });
   record_reward_accuracy(work, stage, "reward accuracy", models.average, comparisons);
   return models;
@@ -91,9 +109,12 @@ ModelSet train_dpo_variants(Workspace& work, const std::string& stage, const std
   const auto format = work.format(*work.load(tuned));
   const train::DpoRowOptions row_options{.rows = {.max_tokens = section.train.max_tokens},
                                          .mask_format_tokens = section.mask_format_tokens};
-  const auto clear = clear_rows<train::DpoRow>(
-      work, comparisons, section.lowest_level, stage, "dpo",
-      [&](const chat::PreferenceRow& row) { return train::dpo_row(*format, row, row_options); });
+  const auto lowest = *chat::preference_level_of(section.lowest_level);
+  const auto clear =
+      clear_rows<train::DpoRow>(work, comparisons, stage, "dpo", [&](const chat::PreferenceRow& row) -> std::optional<train::DpoRow> {
+        if (train::level_between(row.levels, 0, row.levels.size()) < lowest) return std::nullopt;
+        return train::dpo_row(*format, row, row_options);
+      });
   return train_variants(work, stage, label, "dpo", tuned, clear.records, section.train, key_text(section),
                         [&](const auto& start, const auto& chosen, const auto& options, const auto& on_step) {
                           train::DpoOptions dpo;

@@ -8,7 +8,6 @@
 #include <csignal>
 #include <map>
 #include <set>
-#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -298,6 +297,25 @@ TEST_F(RoundTest, AnInterruptionLeavesAHomeThatResumes) {
       Interrupted);
   EXPECT_THAT(done_anew(run(small_recipe(), "home")),
               ::testing::ElementsAre("round 1 / choose", "round 1 / dpo", "round 1 / evaluate", "round 1 / sft"));
+}
+
+TEST_F(RoundTest, AnEditedReplyTeachesEvenWhereTheRankedOnesWereNearlyAlike) {
+  const auto file = folder_ / "people.jsonl";
+  base::write_file_atomically(file, R"({"prompt": "1+1", "chosen": "22", "rejected": "3", "edited": "2", "level": "marginally_better"}
+{"prompt": "1+2", "chosen": "33", "rejected": "4", "level": "marginally_better"}
+{"prompt": "1+3", "chosen": "4", "rejected": "5", "level": "significantly_better"}
+)");
+  const auto people = fmt::format("[preferences.people]\nfile = \"{}\"\nlicence = \"CC0-1.0\"\n\n[suites.held-out-sums]", file.string());
+  run(small_recipe({{"[suites.held-out-sums]", people}}), "home", "round 1 / dpo");
+  const ledger::Ledger ledger(home("home") / "ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::map<std::string, std::set<std::string>> taught;  // the prompts that a kind of training learned from
+  for (const auto& key : ledger.stages_of_run(ledger.latest_run()->run)) {
+    for (const auto& row : ledger.training_rows_of(key)) {
+      const auto prompt = *ledger.find(ledger.find(row.generations.at(0))->prompt);
+      if (prompt.source == "people") taught[row.kind].insert(prompt.dialog.messages.back().content);
+    }
+  }
+  for (const auto* kind : {"reward", "dpo"}) EXPECT_THAT(taught[kind], ::testing::ElementsAre("1+1", "1+3")) << kind;
 }
 
 TEST_F(RoundTest, RefusesSuitePromptsAmongTheTrainingPrompts) {
