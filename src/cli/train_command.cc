@@ -1,6 +1,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,7 +10,6 @@
 #include "cli/commands.h"
 #include "cli/compute_type.h"
 #include "cli/interruption.h"
-#include "model/model_path.h"
 #include "cli/progress_line.h"
 #include "cli/train_arguments.h"
 #include "cli/train_log.h"
@@ -18,7 +18,9 @@
 #include "model/lineage.h"
 #include "model/model.h"
 #include "model/model_folder.h"
+#include "model/model_path.h"
 #include "model/threads.h"
+#include "train/held_space.h"
 #include "train/result_folder.h"
 #include "train/trainer.h"
 
@@ -71,6 +73,14 @@ ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, con
                              on_step);
 }
 
+/// Bytes of what the run writes at its end: its model in the type that computes, or an adapter's float32 numbers.
+std::int64_t result_bytes(const TrainArguments& arguments, const train::RunOutlook& outlook) {
+  constexpr std::int64_t kOtherFiles = 16 << 20;  // configuration and tokenizer
+  const bool is_adapter = arguments.train.lora.is_on();
+  const bool is_wide = is_adapter || compute_type(arguments.dtype) == model::ComputeType::kFloat32;
+  return kOtherFiles + (is_adapter ? outlook.parameters_learned : outlook.parameters) * (is_wide ? 4 : 2);
+}
+
 base::ExitStatus train_model(const TrainArguments& arguments) {
   apply_config(arguments);
   check_options_of_kind(arguments);
@@ -88,20 +98,28 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   log.show_rows(start->tokenizer());
   ProgressLine progress;
   auto options = train_options(arguments, rows);
-  options.on_start = [&](const train::RunOutlook& outlook) { log.begin(outlook); };
+  std::optional<train::HeldSpace> space;  // until the result is written
+  options.on_start = [&](const train::RunOutlook& outlook) {
+    space.emplace(result.parent(), result_bytes(arguments, outlook));
+    log.begin(outlook);
+  };
   options.on_progress = progress.on_progress();
   options.on_warning = [&](const std::string& warning) { log.warn(warning); };
   options.on_stopped = [&](const train::StoppedRun& stopped) { log.say_how_to_go_on(stopped); };
   const auto origin = model::weights_hash(*start);
   const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(start_path), .start = origin, .seed = options.seed,
                                             .tokenizer_source = start->tokenizer_source(), .chat_template = start->chat_template()};
-  options.on_adapter = [&](const model::Adapter& adapter) { model::save_adapter(adapter, options.lora, adapter_origin, arguments.out); };
+  options.on_adapter = [&](const model::Adapter& adapter) {
+    space.reset();
+    model::save_adapter(adapter, options.lora, adapter_origin, arguments.out);
+  };
   watch_for_termination();  // the state is saved then
   const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
     progress.clear();
     log.add(report);
     if (report.step < report.total_steps) throw_if_interrupted();
   });
+  space.reset();
   if (trained != nullptr) model::save_model(*trained, {.start = origin}, arguments.out);
   log.finish();
   return base::ExitStatus::kDone;

@@ -35,10 +35,10 @@ ResultFolder::ResultFolder(const fs::path& target, const fs::path& start, const 
                           target.string());
   }
   std::error_code fault;
-  const auto parent = place.parent_path();
-  fs::create_directories(parent, fault);
-  if (fault) throw base::SurroundingsError("The folder {} cannot be made for the result: {}.", parent.string(), fault.message());
-  lock_.emplace(parent / ("." + place.filename().string() + ".lock"), target, FileLock::Afterwards::kGoes);
+  parent_ = place.parent_path();
+  fs::create_directories(parent_, fault);
+  if (fault) throw base::SurroundingsError("The folder {} cannot be made for the result: {}.", parent_.string(), fault.message());
+  lock_.emplace(parent_ / ("." + place.filename().string() + ".lock"), target, FileLock::Afterwards::kGoes);
 }
 
 }  // namespace drover::train

@@ -18,7 +18,11 @@ class ResultFolder {
   ResultFolder(const std::filesystem::path& target, const std::filesystem::path& start, const std::filesystem::path& checkpoints,
                bool is_adapter = false);
 
+  /// The folder that the result's folder stands in; it exists.
+  const std::filesystem::path& parent() const { return parent_; }
+
  private:
+  std::filesystem::path parent_;
   std::optional<FileLock> lock_;
 };
 
