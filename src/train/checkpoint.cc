@@ -19,7 +19,7 @@
 namespace drover::train {
 namespace {
 
-constexpr const char* kFormat = "drover training checkpoint 2";
+constexpr const char* kFormat = "drover training checkpoint 3";
 constexpr std::string_view kPrefix = "step_", kSuffix = ".safetensors";
 
 using Part = Learner::Part;

@@ -10,7 +10,7 @@ namespace drover::train {
 namespace {
 
 constexpr std::size_t kWindow = 64, kLeast = 8, kMean = 16;
-constexpr double kEqualSteps = 20, kZeroSteps = 10;
+constexpr double kEqualSteps = 20, kZeroSteps = 10, kTrendSteps = 256;
 constexpr double kNoLoss = 1e-6;  // what is learned to the end has small gradients rightly
 
 }  // namespace
@@ -34,6 +34,10 @@ void LossMonitor::add(double loss, double grad_norm) {
   num_equal_ = !losses_.empty() && losses_.back() == loss ? num_equal_ + 1 : 1;
   num_zero_ = grad_norm < 1e-12 ? num_zero_ + 1 : 0;
   num_seen_ += 1;
+  if (num_seen_ <= static_cast<double>(kWindow)) {
+    first_sum_ += loss;
+    first_squares_ += loss * loss;
+  }
   losses_.push_back(loss);
   if (losses_.size() > kWindow) losses_.pop_front();
   if (losses_.size() < kMean) return;
@@ -53,19 +57,36 @@ std::optional<std::string> LossMonitor::reason_to_stop() const {
   return std::nullopt;
 }
 
+std::optional<std::string> LossMonitor::reason_to_doubt() const {
+  if (num_seen_ != kTrendSteps) return std::nullopt;
+  constexpr auto kCount = static_cast<double>(kWindow);
+  const auto variance_of = [](double mean, double squares) { return std::max(squares / kCount - mean * mean, 0.0) * kCount / (kCount - 1.0); };
+  const double first = first_sum_ / kCount;
+  const double last = std::accumulate(losses_.begin(), losses_.end(), 0.0) / kCount;
+  if (std::abs(last) <= kNoLoss) return std::nullopt;
+  const double squares = std::inner_product(losses_.begin(), losses_.end(), losses_.begin(), 0.0);
+  const double error = std::sqrt((variance_of(first, first_squares_) + variance_of(last, squares)) / kCount);
+  if (last < first - 2.0 * error) return std::nullopt;
+  return fmt::format("the loss does not fall beyond its noise: its mean is {:.4g} over the last {} of {} steps and was {:.4g} over the first", last,
+                     kWindow, kTrendSteps, first);
+}
+
 std::vector<double> LossMonitor::state() const {
-  std::vector<double> state{lowest_mean_, num_seen_, num_equal_, num_zero_};
+  std::vector<double> state{lowest_mean_, first_sum_, first_squares_, num_seen_, num_equal_, num_zero_};
   state.insert(state.end(), losses_.begin(), losses_.end());
   return state;
 }
 
 void LossMonitor::restore(const std::vector<double>& state) {
-  if (state.size() < 4 || state.size() > 4 + kWindow) return;
+  constexpr std::size_t kNumbers = 6;
+  if (state.size() < kNumbers || state.size() > kNumbers + kWindow) return;
   lowest_mean_ = state[0];
-  num_seen_ = state[1];
-  num_equal_ = state[2];
-  num_zero_ = state[3];
-  losses_.assign(state.begin() + 4, state.end());
+  first_sum_ = state[1];
+  first_squares_ = state[2];
+  num_seen_ = state[3];
+  num_equal_ = state[4];
+  num_zero_ = state[5];
+  losses_.assign(state.begin() + kNumbers, state.end());
 }
 
 }  // namespace drover::train

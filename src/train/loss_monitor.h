@@ -25,6 +25,10 @@ class LossMonitor {
   /// not zero.
   std::optional<std::string> reason_to_stop() const;
 
+  /// After 256 steps, and only then: a warning, as the end of a sentence, when the mean of the last 64 losses does not lie below that of the
+  /// first 64 by two standard errors. No reason to stop, since data that the model knows well also look so.
+  std::optional<std::string> reason_to_doubt() const;
+
   /// Everything that the answers depend on, and back.
   std::vector<double> state() const;
   void restore(const std::vector<double>& state);
@@ -34,6 +38,7 @@ class LossMonitor {
 
   std::deque<double> losses_;  // the last 64
   double lowest_mean_ = 0.0;   // of 16 consecutive losses; counts once 16 were seen
+  double first_sum_ = 0.0, first_squares_ = 0.0;  // of the first 64 losses
   double num_seen_ = 0.0;
   double num_equal_ = 0.0;     // how many of the last losses are the same
   double num_zero_ = 0.0;      // how many of the last gradients are zero

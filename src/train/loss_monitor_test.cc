@@ -48,6 +48,24 @@ TEST(LossMonitor, StopsWhenNothingMoves) {
   EXPECT_THAT(zero.reason_to_stop().value_or(""), HasSubstr("gradient was zero"));
 }
 
+// Losses with a standard deviation of 1 / sqrt(2) around a line; the standard error of two means of 64 is then 0.125.
+LossMonitor after(int steps, double fall_per_step) {
+  LossMonitor monitor;
+  for (int i = 0; i < steps; ++i) monitor.add(5.0 + std::sin(2.4 * i) - fall_per_step * i, 1);
+  return monitor;
+}
+
+TEST(LossMonitor, WarnsOnceWhenALossDoesNotFallBeyondItsNoise) {
+  EXPECT_THAT(after(256, 0.0).reason_to_doubt().value_or(""), HasSubstr("does not fall beyond its noise: its mean is 5"));
+  EXPECT_THAT(after(256, -0.01).reason_to_doubt().value_or(""), HasSubstr("does not fall")) << "it rises";
+  EXPECT_EQ(after(255, 0.0).reason_to_doubt(), std::nullopt);
+  EXPECT_EQ(after(257, 0.0).reason_to_doubt(), std::nullopt);
+  // The means lie 192 steps apart.
+  EXPECT_TRUE(after(256, 0.20 / 192).reason_to_doubt());
+  EXPECT_EQ(after(256, 0.30 / 192).reason_to_doubt(), std::nullopt);
+  EXPECT_EQ(after(256, 0.0).reason_to_stop(), std::nullopt);
+}
+
 TEST(LossMonitor, WhatIsLearnedToTheEndMayRest) {
   LossMonitor monitor;
   for (int i = 0; i < 40; ++i) monitor.add(0.0, 0.0);

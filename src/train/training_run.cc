@@ -143,6 +143,9 @@ class TrainingRun {
       }
       if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) save(*checkpoint);
       if (done < total && options_.stop_when_lost) stop_when_lost(report);
+      if (const auto doubt = monitor_.reason_to_doubt(); doubt && options_.on_warning) {
+        options_.on_warning(fmt::format("{} step {}: {}. The learning rate ({}) may be too low or too high.", what_, done, *doubt, options_.learning_rate));
+      }
     }
     if (options_.on_adapter && options_.lora.is_on()) {
       options_.on_adapter(*learner_->adapter());
