@@ -3,8 +3,9 @@
 
 usage: encoder_compare.py [--data FOLDER] [--model FOLDER] [--throughput PROGRAM] [--rounds N] [--texts N] [--threads N] [--batch N ...]
 
-Both sides embed the same texts with the same model, threads and window (longer texts are cut), in float32, one after the other in rounds.
-sentence-transformers runs with each batch size and its best counts. The table shows medians over the rounds; vectors must agree (exit
+Both sides embed the same texts with the same model, threads and window (longer texts are cut), one after the other in rounds:
+sentence-transformers in float32, its default, with each batch size, of which the best counts; drover in float32 and in bfloat16, which
+`drover curate` and rounds take. The table shows medians over the rounds; vectors must agree (exit
 status 1).
 """
 import argparse
@@ -30,7 +31,7 @@ def options():
     parser.add_argument("--model", default=str(home / "models" / "all-minilm-l6-v2"), help="a sentence-transformers folder")
     parser.add_argument("--throughput", default=str(build / "bench" / "encoder_throughput"), help="drover's measuring program")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--texts", type=int, default=1000)
+    parser.add_argument("--texts", type=int, default=250)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch", type=int, nargs="+", default=[8, 32, 128])
     return parser.parse_args()
@@ -64,7 +65,8 @@ def main():
     peer = SentenceTransformer(chosen.model, device="cpu")
     texts = texts_of(chosen.data, chosen.texts)
     peer_times = {batch: [] for batch in chosen.batch}
-    own_times, whole_times = [], []
+    own = {"f32": [], "bf16": []}
+    whole_times, vectors = [], {}
     with tempfile.TemporaryDirectory() as scratch:
         work = pathlib.Path(scratch)
         (work / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
@@ -74,24 +76,27 @@ def main():
                 started = time.perf_counter()
                 expected = peer.encode(texts, batch_size=batch, convert_to_numpy=True, show_progress_bar=False)
                 peer_times[batch].append(time.perf_counter() - started)
-            done = subprocess.run([chosen.throughput, chosen.model, str(work / "texts.jsonl"), str(chosen.threads), str(work / "vectors")], capture_output=True, text=True)
-            if done.returncode != 0:
-                raise SystemExit(f"{chosen.throughput} failed: {done.stderr.strip()}")
-            result = json.loads(done.stdout)
-            own_times.append(result["seconds"])
+            for dtype, times in own.items():
+                done = subprocess.run([chosen.throughput, chosen.model, str(work / "texts.jsonl"), str(chosen.threads), str(work / dtype), dtype], capture_output=True, text=True)
+                if done.returncode != 0:
+                    raise SystemExit(f"{chosen.throughput} failed: {done.stderr.strip()}")
+                result = json.loads(done.stdout)
+                times.append(result["seconds"])
+                vectors[dtype] = numpy.fromfile(work / dtype, dtype=numpy.float32).reshape(len(texts), -1)
             whole_times.append(result["whole_seconds"])
-        vectors = numpy.fromfile(work / "vectors", dtype=numpy.float32).reshape(len(texts), -1)
     medians = {batch: statistics.median(times) for batch, times in peer_times.items()}
     best = min(medians, key=medians.get)
-    ratio = statistics.median(theirs / own for theirs, own in zip(peer_times[best], own_times))
-    difference = float(numpy.abs(vectors - expected).max())
-    agree = difference < 1e-4
+    ratio = {dtype: statistics.median(theirs / ours for theirs, ours in zip(peer_times[best], times)) for dtype, times in own.items()}
+    rate = {dtype: len(texts) / statistics.median(times) for dtype, times in own.items()}
+    difference = float(numpy.abs(vectors["f32"] - expected).max())
+    cosine = float((vectors["bf16"] * expected).sum(1).min())
+    agree = difference < 1e-4 and cosine > 0.999
     print(f"{len(texts)} texts, {chosen.threads} threads, {chosen.rounds} rounds; dialogs/s are medians")
-    print("| sentence-transformers, best batch | dialogs/s | drover, dialogs/s | ratio | drover, whole dialogs in windows | largest difference |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print("| sentence-transformers, best batch | dialogs/s | drover f32 | ratio | largest difference | drover bf16 | ratio | least cosine | whole dialogs in windows |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     print(
-        f"| {best} | {len(texts) / medians[best]:.1f} | {len(texts) / statistics.median(own_times):.1f} | {ratio:.2f}x | "
-        f"{len(texts) / statistics.median(whole_times):.1f} | {difference:.1e}{'' if agree else ' DIFFERENT'} |"
+        f"| {best} | {len(texts) / medians[best]:.1f} | {rate['f32']:.1f} | {ratio['f32']:.2f}x | {difference:.1e} | {rate['bf16']:.1f} | {ratio['bf16']:.2f}x | "
+        f"{cosine:.5f} | {len(texts) / statistics.median(whole_times):.1f}{'' if agree else ' DIFFERENT'} |"
     )
     return 0 if agree else 1
 

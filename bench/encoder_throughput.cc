@@ -1,6 +1,6 @@
 // Times drover's sentence encoder on a file of texts, one JSON string a line, as bench/compare times its peer.
 //
-// usage: encoder_throughput MODEL TEXTS [THREADS] [VECTORS]
+// usage: encoder_throughput MODEL TEXTS [THREADS] [VECTORS] [f32|bf16]
 // Prints one JSON line. `seconds`: each text cut to the encoder's window, as sentence-transformers cuts it; `whole_seconds`: texts in windows
 // whose vectors are averaged, as `drover curate` takes dialogs. Two passes each, the fastest counts. VECTORS: a file for the vectors of the
 // first, float32.
@@ -37,9 +37,10 @@ double best_seconds(const std::function<void()>& work) {
 }
 
 int measure(int argc, char** argv) {
-  if (argc < 3 || argc > 5) throw base::UserError("usage: {} MODEL TEXTS [THREADS] [VECTORS]", argv[0]);
+  if (argc < 3 || argc > 6) throw base::UserError("usage: {} MODEL TEXTS [THREADS] [VECTORS] [f32|bf16]", argv[0]);
   model::use_threads(argc > 3 ? std::atoi(argv[3]) : 1);
-  const auto encoder = model::Encoder::load(argv[1]);
+  const auto encoder = model::Encoder::load(
+      argv[1], {.compute_type = argc > 5 && std::string_view(argv[5]) == "bf16" ? model::ComputeType::kBFloat16 : model::ComputeType::kFloat32});
   std::vector<std::string> texts;
   base::for_each_line(argv[2], [&](std::int64_t, std::string_view line) { texts.push_back(nlohmann::json::parse(line).get<std::string>()); });
   std::vector<std::vector<float>> vectors;

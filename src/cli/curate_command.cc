@@ -218,7 +218,7 @@ void ask_judge(curate::Curation& curation, const CurateOptions& options, std::sp
 
 void drop_near_duplicates(curate::Curation& curation, const CurateOptions& options,
                           const curate::NearDuplicateOptions& chosen, const base::OnProgress& on_progress) {
-  const auto encoder = model::Encoder::load(model::model_path(options.encoder), options.device);
+  const auto encoder = model::Encoder::load(model::model_path(options.encoder), {.compute_type = compute_type(options.dtype), .device = options.device});
   auto vectors = curate::embed_dialogs(curate::dialogs_of(curation.rows()), *encoder, on_progress);
   base::ThreadPool pool(options.threads);
   curation.apply("near duplicates", curate::find_near_duplicates(std::move(vectors), curate::worth_of(curation.rows()),

@@ -98,7 +98,7 @@ openai::ServedModel load(const ServeOptions& options, const fs::path& path, cons
   openai::ServedModel served{.name = name.empty() ? path.stem().string() : name};
   if (fs::is_directory(path) && name.empty()) served.name = fs::weakly_canonical(path).filename().string();
   if (is_encoder(path)) {
-    served.encoder = model::Encoder::load(path, options.device);
+    served.encoder = model::Encoder::load(path, {.compute_type = model::ComputeType::kFloat32, .device = options.device});
     return served;
   }
   const auto model = model::Model::load(path, {.compute_type = compute_type(options.dtype), .device = options.device});

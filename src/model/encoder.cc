@@ -18,14 +18,17 @@ namespace {
 
 using at::Tensor;
 
-// Texts are computed together up to this many tokens.
-constexpr std::int64_t kTokensABatch = 4096;
+// Texts are computed together up to this many tokens: what the layers hand on stays in the processor's caches.
+constexpr std::int64_t kTokensABatch = 512;
 
 // Reads a folder's tensors by name and shape, with or without the prefix that a head's class puts in front.
 class Reader {
  public:
-  Reader(const std::filesystem::path& folder, const at::Device& device)
-      : folder_(folder.string()), device_(device), file_(weights::ShardedTensors::open(folder)) {}
+  Reader(const std::filesystem::path& folder, const at::Device& device, at::ScalarType product_type)
+      : folder_(folder.string()), device_(device), product_type_(product_type), file_(weights::ShardedTensors::open(folder)) {}
+
+  /// The type that matrix products have.
+  at::ScalarType product_type() const { return product_type_; }
 
   Tensor read(const std::string& name, const std::vector<std::int64_t>& shape) const {
     const weights::TensorView* view = nullptr;
@@ -43,6 +46,7 @@ class Reader {
  private:
   std::string folder_;
   at::Device device_;
+  at::ScalarType product_type_;
   weights::ShardedTensors file_;
 };
 
@@ -58,7 +62,7 @@ struct Norm {
 };
 
 struct Layer {
-  Linear query, key, value, attended, up, down;
+  Linear query_key_value, attended, up, down;
   Norm after_attention, after_mlp;
 };
 
@@ -78,7 +82,7 @@ Tensor long_tensor(const std::vector<std::int64_t>& values, const at::Device& de
 class BertEncoder final : public Encoder {
  public:
   BertEncoder(const EncoderConfig& config, std::shared_ptr<const text::Tokenizer> tokenizer, const Reader& reader, const at::Device& device)
-      : config_(config), tokenizer_(std::move(tokenizer)), device_(device) {
+      : config_(config), tokenizer_(std::move(tokenizer)), device_(device), product_type_(reader.product_type()) {
     const std::int64_t hidden = config.hidden_size;
     words_ = reader.read("embeddings.word_embeddings.weight", {config.vocab_size, hidden});
     positions_ = reader.read("embeddings.position_embeddings.weight", {config.max_positions, hidden});
@@ -114,7 +118,15 @@ class BertEncoder final : public Encoder {
 
  private:
   Linear linear(const Reader& reader, const std::string& name, std::int64_t out, std::int64_t in) const {
-    return {reader.read(name + ".weight", {out, in}), reader.read(name + ".bias", {out})};
+    return {reader.read(name + ".weight", {out, in}).to(reader.product_type()), reader.read(name + ".bias", {out}).to(reader.product_type())};
+  }
+  static Linear one_above_the_other(const std::vector<Linear>& parts) {
+    std::vector<Tensor> weights, biases;
+    for (const Linear& part : parts) {
+      weights.push_back(part.weight);
+      biases.push_back(part.bias);
+    }
+    return {at::cat(weights), at::cat(biases)};
   }
   Norm norm(const Reader& reader, const std::string& name) const {
     return {reader.read(name + ".weight", {config_.hidden_size}), reader.read(name + ".bias", {config_.hidden_size}), config_.layer_norm_eps};
@@ -122,9 +134,9 @@ class BertEncoder final : public Encoder {
   Layer layer(const Reader& reader, const std::string& prefix) const {
     const std::int64_t hidden = config_.hidden_size;
     const std::int64_t wide = config_.intermediate_size;
-    return {.query = linear(reader, prefix + "attention.self.query", hidden, hidden),
-            .key = linear(reader, prefix + "attention.self.key", hidden, hidden),
-            .value = linear(reader, prefix + "attention.self.value", hidden, hidden),
+    return {.query_key_value = one_above_the_other({linear(reader, prefix + "attention.self.query", hidden, hidden),
+                                                    linear(reader, prefix + "attention.self.key", hidden, hidden),
+                                                    linear(reader, prefix + "attention.self.value", hidden, hidden)}),
             .attended = linear(reader, prefix + "attention.output.dense", hidden, hidden),
             .up = linear(reader, prefix + "intermediate.dense", wide, hidden),
             .down = linear(reader, prefix + "output.dense", hidden, wide),
@@ -163,8 +175,9 @@ class BertEncoder final : public Encoder {
   // Every text sees itself only.
   Tensor attend(const Layer& layer, const Tensor& x, const std::vector<std::int64_t>& begins) const {
     const std::int64_t head_dim = config_.hidden_size / config_.num_heads;
-    const auto heads = [&](const Tensor& t) { return t.view({1, -1, config_.num_heads, head_dim}).transpose(1, 2); };
-    const Tensor q = heads(layer.query(x)), k = heads(layer.key(x)), v = heads(layer.value(x));
+    const Tensor all = layer.query_key_value(x).view({1, -1, 3, config_.num_heads, head_dim});
+    const auto heads = [&](std::int64_t which) { return all.select(2, which).transpose(1, 2); };
+    const Tensor q = heads(0), k = heads(1), v = heads(2);
     std::vector<Tensor> parts;
     for (std::size_t i = 0; i + 1 < begins.size(); ++i) {
       const auto own = [&](const Tensor& t) { return t.slice(2, begins[i], begins[i + 1]); };
@@ -176,9 +189,10 @@ class BertEncoder final : public Encoder {
   Tensor hidden(const PackedTexts& packed) const {
     Tensor x = embedding_norm_(at::embedding(words_, long_tensor(packed.ids, device_)) +
                                at::embedding(positions_, long_tensor(packed.positions, device_)) + type_zero_);
+    // What the layers add to, and the norms, stay in float32.
     for (const Layer& layer : layers_) {
-      x = layer.after_attention(x + layer.attended(attend(layer, x, packed.begins)));
-      x = layer.after_mlp(x + layer.down(at::gelu(layer.up(x))));
+      x = layer.after_attention(x + layer.attended(attend(layer, x.to(product_type_), packed.begins)));
+      x = layer.after_mlp(x + layer.down(at::gelu(layer.up(x.to(product_type_)))));
     }
     return x;
   }
@@ -205,6 +219,7 @@ class BertEncoder final : public Encoder {
   EncoderConfig config_;
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   at::Device device_;
+  at::ScalarType product_type_;
   Tensor words_, positions_, type_zero_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
@@ -217,19 +232,20 @@ std::vector<float> Encoder::embed_one(std::string_view text) const {
   return embed(std::span(&one, 1)).front();
 }
 
-std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const std::string& device) {
-  return load(folder, text::load_tokenizer(folder), device);
+std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, const LoadOptions& options) {
+  return load(folder, text::load_tokenizer(folder), options);
 }
 
 std::shared_ptr<const Encoder> Encoder::load(const std::filesystem::path& folder, std::shared_ptr<const text::Tokenizer> tokenizer,
-                                             const std::string& device) {
+                                             const LoadOptions& options) {
   const EncoderConfig config = read_sentence_folder(folder);
-  const at::Device on = device_of(device);
+  const at::Device on = device_of(options.device);
+  const auto type = options.compute_type == ComputeType::kFloat32 ? at::kFloat : at::kBFloat16;
   if (tokenizer->vocab_size() > config.vocab_size) {
     throw base::UserError("{}: the tensor 'embeddings.word_embeddings.weight' has {} rows, but the tokenizer has {} tokens.", folder.string(),
                           config.vocab_size, tokenizer->vocab_size());
   }
-  return std::make_shared<const BertEncoder>(config, std::move(tokenizer), Reader(folder, on), on);
+  return std::make_shared<const BertEncoder>(config, std::move(tokenizer), Reader(folder, on, type), on);
 }
 
 }  // namespace drover::model

@@ -123,6 +123,16 @@ TEST(Encoder, OfMiniLmGivesTheVectorsOfSentenceTransformers) {
   }
 }
 
+TEST(Encoder, InBfloat16GivesNearlyTheSameVectors) {
+  const auto encoder = Encoder::load(installed("all-minilm-l6-v2"), {.compute_type = ComputeType::kBFloat16});
+  const auto texts = nlohmann::json::parse(base::read_file(kTestData / "minilm_texts.json")).get<std::vector<std::string>>();
+  const at::Tensor want = Golden(kTestData / "minilm_vectors.safetensors").numbers("vectors");
+  const auto got = encoder->embed(texts);
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_GT(at::cosine_similarity(at::tensor(got[i]), want[static_cast<std::int64_t>(i)], 0).item<double>(), 0.999) << texts[i];
+  }
+}
+
 TEST(Encoder, OfRobertaCountsPositionsFromBehindThePaddingId) {
   const auto encoder = Encoder::load(kTestData / "roberta", std::make_shared<NumberedTokenizer>(96));
   EXPECT_EQ(encoder->max_tokens(), 64);

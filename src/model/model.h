@@ -9,18 +9,12 @@
 #include <vector>
 
 #include "model/config.h"
+#include "model/load_options.h"
 #include "text/tokenizer.h"
 
 namespace drover::model {
 
 class Decoder;  // model/decoder.h, which needs LibTorch
-
-enum class ComputeType { kFloat32, kBFloat16 };
-
-struct LoadOptions {
-  ComputeType compute_type = ComputeType::kBFloat16;
-  std::string device = "cpu";  ///< "cpu", "cuda", "cuda:1"
-};
 
 /// A model as it is used: weights on a device, its tokenizer and its chat template. Immutable; share it between threads.
 /// This header is free of LibTorch, so that every room can hold models.

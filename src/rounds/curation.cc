@@ -129,7 +129,7 @@ class Curation {
 
   void drop_near_duplicates() {
     if (section_.encoder.empty() || candidates_.empty()) return;
-    const auto encoder = model::Encoder::load(work_.recipe.model_path(section_.encoder));
+    const auto encoder = model::Encoder::load(work_.recipe.model_path(section_.encoder), {.compute_type = work_.compute_type()});
     std::vector<chat::Dialog> dialogs;
     for (const auto& each : candidates_) dialogs.push_back(each.row.dialog);
     base::ThreadPool pool(1);
