@@ -14,7 +14,10 @@ GroupWriter::GroupWriter(const std::filesystem::path& file, Options options)
     : ledger_(file, Ledger::OpenMode::kWrite),
       options_(options),
       room_(std::min(kLeastRoom, options.max_queued)),
-      thread_([this] { work(); }) {}
+      checkpointer_(file) {
+  ledger_.let_log_grow();
+  thread_ = std::thread([this] { work(); });
+}
 
 GroupWriter::~GroupWriter() {
   {
@@ -101,6 +104,7 @@ std::size_t GroupWriter::commit_group() {
     elapsed = Clock::now() - begun;
   }
   batch.commit();
+  checkpointer_.want();
   const auto share = std::chrono::duration<double>(options_.longest_group) / std::max(elapsed, Clock::duration(1));
   const auto room = std::max(static_cast<double>(kLeastRoom), share * static_cast<double>(count));
   const std::lock_guard lock(mutex_);

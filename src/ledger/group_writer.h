@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "ledger/ledger.h"
+#include "ledger/log_checkpointer.h"
 
 namespace drover::ledger {
 
@@ -72,6 +73,7 @@ class GroupWriter {
   std::int64_t awaited_ = 0;  ///< somebody waits for this number: no lingering
   bool is_closing_ = false;
   std::exception_ptr failure_;
+  LogCheckpointer checkpointer_;
   std::thread thread_;
 };
 

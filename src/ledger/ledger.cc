@@ -113,6 +113,17 @@ Ledger::Ledger(const std::filesystem::path& file, OpenMode mode, std::chrono::se
   Ledger writer(file, OpenMode::kWrite, patience);
 }
 
+void Ledger::checkpoint() {
+  store_->guarded([&] {
+    soci::rowset<soci::row> copied = (store_->sql.prepare << "pragma wal_checkpoint(passive)");
+    for (const auto& row : copied) static_cast<void>(row);
+  });
+}
+
+void Ledger::let_log_grow() {
+  store_->guarded([&] { store_->sql << "pragma wal_autocheckpoint = 65536"; });
+}
+
 void Ledger::create_tables() {
   store_->atomically([&] {
     auto& sql = store_->sql;

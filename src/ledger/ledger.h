@@ -59,6 +59,12 @@ class Ledger {
     bool committed_ = false;
   };
 
+  /// Copies the log beside the file into the file as far as nobody reads it; waits for no other connection.
+  void checkpoint();
+  /// Lets the log grow to a quarter of a gibibyte before a commit copies it: for writers beside which another connection
+  /// does (LogCheckpointer).
+  void let_log_grow();
+
   PromptId add(const Prompt& prompt);
   GenerationId add(const Generation& generation);
   ComparisonId add(const Comparison& comparison);
