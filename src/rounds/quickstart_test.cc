@@ -93,6 +93,14 @@ TEST_F(Quickstart, RemovesThePlantedDuplicateAndThePlantedLeak) {
   }
 }
 
+TEST_F(Quickstart, DropsRowsOfLowQualityInBothRounds) {
+  for (int round = 1; round <= 2; ++round) {
+    int low = 0;
+    for (const auto& decision : ledger_->decisions_of(key_of_[in_round(round, "curate")])) low += decision.rule == "low quality" ? 1 : 0;
+    EXPECT_GT(low, 0) << "round " << round;
+  }
+}
+
 TEST_F(Quickstart, RaisesTheComplexityOfTheWeakestCapabilitiesPrompts) {
   std::map<std::string, double> complexity;
   for (const auto& metric : ledger_->metrics_of(key_of_[in_round(2, "plan")])) {
