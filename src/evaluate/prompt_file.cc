@@ -1,4 +1,4 @@
-// read_prompts of suite.h, read_suite_prompts of suite_prompts.h.
+// read_prompts of suite.h, and suite_prompts.h.
 #include <set>
 
 #include "base/error.h"
@@ -73,7 +73,7 @@ std::vector<ledger::Prompt> prompts_of(const std::filesystem::path& file, const 
         throw base::UserError("the prompt has no \"checker\" and \"expected\"; each prompt of a suite needs both");
       prompt.source = source;
       prompt.licence = licence;
-      if (!seen.insert(ledger::id_of(prompt)).second)
+      if (!seen.insert(id_of_question(prompt)).second)
         throw base::UserError("the same prompt stands in an earlier line");
       prompts.push_back(std::move(prompt));
     } catch (const base::UserError& error) {
@@ -94,6 +94,12 @@ std::vector<ledger::Prompt> read_prompts(const std::filesystem::path& file, cons
 std::vector<ledger::Prompt> read_suite_prompts(const std::filesystem::path& file, const std::string& source,
                                                const std::string& licence) {
   return prompts_of(file, source, licence, true);
+}
+
+ledger::PromptId id_of_question(ledger::Prompt prompt) {
+  prompt.tags.clear();
+  prompt.difficulty.reset();
+  return ledger::id_of(prompt);
 }
 
 }  // namespace drover::evaluate

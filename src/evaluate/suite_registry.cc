@@ -55,7 +55,7 @@ void name_source(Prompts& prompts, const KnownSuite& suite) {
 // Sets repeat a few questions; the first one counts.
 Prompts without_repeats(Prompts prompts) {
   std::set<ledger::PromptId> seen;
-  std::erase_if(prompts, [&](const auto& prompt) { return !seen.insert(ledger::id_of(prompt)).second; });
+  std::erase_if(prompts, [&](const auto& prompt) { return !seen.insert(id_of_question(prompt)).second; });
   return prompts;
 }
 

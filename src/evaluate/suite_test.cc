@@ -78,6 +78,12 @@ TEST_F(SuiteTest, APromptInWhichTheUserSaysNothingIsRefusedWithItsLine) {
   }
 }
 
+TEST_F(SuiteTest, APromptThatComesAgainWithOtherTagsIsRefused) {
+  EXPECT_THAT(refusal(R"({"messages": [{"role": "user", "content": "1+1"}], "tags": ["sum"]}
+{"messages": [{"role": "user", "content": "1+1"}], "tags": ["addition"], "difficulty": 0.5})"),
+              HasSubstr("line 2: the same prompt stands in an earlier line"));
+}
+
 TEST_F(SuiteTest, APromptOfASuiteNeedsAChecker) {
   std::ofstream(folder_ / "suite.jsonl") << R"({"messages":[{"role":"user","content":"3+4"}],"checker":"numeric","expected":"7"})"
                                          << "\n" << R"({"messages":[{"role":"user","content":"Hello"}]})" << "\n";

@@ -21,7 +21,7 @@ struct Node {
   chat::Message message;
 };
 
-/// A dialog that waits for an answer, and how an answer can be checked.
+/// A dialog that waits for an answer, and how an answer can be checked. The licence is not part of its name: it belongs to the source.
 struct Prompt {
   chat::Dialog dialog;               ///< ends with the message to be answered
   std::string source;                ///< where it comes from: a data set, "tiny", a person

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -145,6 +146,23 @@ TEST_F(LedgerTest, WritingAFactTwiceWritesItOnce) {
   EXPECT_EQ(ledger.add(sum_prompt()), prompt);
   EXPECT_EQ(ledger.add(reply_to(prompt, 0, "7")), ledger.add(reply_to(prompt, 0, "7")));
   EXPECT_EQ(ledger.generations_of("collect-key").size(), 1U);
+}
+
+TEST_F(LedgerTest, APromptWithOtherTagsOrAnotherDifficultyIsAnotherPrompt) {
+  Ledger ledger(file(), Ledger::OpenMode::kCreate);
+  auto other_capability = sum_prompt(), harder = sum_prompt(), unrated = sum_prompt();
+  other_capability.tags.front() = "maths";
+  harder.difficulty = 0.5;
+  unrated.difficulty.reset();
+  std::set<PromptId> names;
+  for (const auto& prompt : {sum_prompt(), other_capability, harder, unrated}) {
+    const auto name = ledger.add(prompt);
+    EXPECT_EQ(name, id_of(prompt));
+    EXPECT_EQ(ledger.find(name)->tags, prompt.tags);
+    EXPECT_EQ(ledger.find(name)->difficulty, prompt.difficulty);
+    names.insert(name);
+  }
+  EXPECT_EQ(names.size(), 4U);
 }
 
 TEST_F(LedgerTest, GivesBackAnEditedReplyAndTheComparisonOfThreeThatItMakes) {

@@ -1,4 +1,5 @@
 // Ledger: the functions that add facts.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -51,6 +52,14 @@ std::string tags_text(const std::vector<std::string>& tags) {
   return chat::Json(tags).dump(-1, ' ', false, chat::Json::error_handler_t::replace);
 }
 
+// What tells prompts apart, with texts that the caller has made already. Tags and difficulty are among it: they decide which model
+// answers, and how often the reply is learned.
+PromptId name_of(const Prompt& prompt, std::string_view setting, std::string_view tags, NodeId last_node) {
+  const auto difficulty = prompt.difficulty ? fmt::format("{}", *prompt.difficulty) : std::string();
+  return PromptId(name_of_fields({"prompt", setting, prompt.source, tags, difficulty, prompt.checker, prompt.expected},
+                                 {last_node.value()}));
+}
+
 // The row of a reply that a fact is about.
 template <typename Store>
 std::int64_t row_of(Store& store, GenerationId generation) {
@@ -62,9 +71,7 @@ std::int64_t row_of(Store& store, GenerationId generation) {
 }  // namespace
 
 PromptId id_of(const Prompt& prompt) {
-  return PromptId(
-      name_of_fields({"prompt", setting_text(prompt.dialog), prompt.source, prompt.checker, prompt.expected},
-                     {last_node_of(prompt.dialog).value()}));
+  return name_of(prompt, setting_text(prompt.dialog), tags_text(prompt.tags), last_node_of(prompt.dialog));
 }
 
 GenerationId id_of(const Generation& generation) {
@@ -111,8 +118,7 @@ PromptId Ledger::add(const Prompt& prompt) {
       node = node_name(parent, text);
       inserts.node(node.value(), parent.value(), std::move(text));
     }
-    name = PromptId(
-        name_of_fields({"prompt", setting, prompt.source, prompt.checker, prompt.expected}, {node.value()}));
+    name = name_of(prompt, setting, tags, node);
     const auto seq = inserts.prompt(name.value(), node.value(), store.word(setting), store.word(prompt.source),
                                     store.word(prompt.licence), store.word(tags), prompt.difficulty,
                                     store.word(prompt.checker), prompt.expected, prompt.parent.value(), prompt.turn);

@@ -16,6 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 using Changes = std::vector<std::pair<std::string, std::string>>;
@@ -96,6 +97,29 @@ TEST_F(ChangedRunTest, AfterAFileWasChangedAndChangedBackTheFirstWayIsTheRuns) {
   file_with("prompts.jsonl", "");
   EXPECT_FALSE(run(recipe(own_file), "collect").at("round 1 / collect"));
   EXPECT_EQ(key_of_stage(ledger(), "round 1 / collect"), first);
+}
+
+TEST_F(ChangedRunTest, PromptsOfAnotherCapabilityAreLearnedAsThat) {
+  run(recipe(), "curate");
+  run(recipe({{"[prompts.sums]\n", "[prompts.sums]\ncapability = \"maths\"\n"},
+              {"[collect]\n", "[curate]\nshares = { maths = 1 }\n[collect]\n"}}),
+      "curate");
+  const auto record = ledger();
+  EXPECT_THAT(metrics(record, "round 1 / curate", "absent from the mix"), IsEmpty());
+  std::int64_t num_learned = 0;
+  for (const auto& decision : record.decisions_of(key_of_stage(record, "round 1 / curate"))) {
+    if (!decision.is_kept) continue;
+    ++num_learned;
+    EXPECT_EQ(record.find(record.find(decision.generation)->prompt)->tags.front(), "maths");
+  }
+  EXPECT_GT(num_learned, 0);
+}
+
+TEST_F(ChangedRunTest, PromptsAreChosenAnewForASuiteThatMeasuresAnotherCapability) {
+  run(recipe(), "plan");
+  const auto again = run(recipe({{"[suites.held-out-sums]\n", "[suites.held-out-sums]\ncapability = \"difference\"\n"}}), "plan");
+  EXPECT_TRUE(again.at("round 1 / plan"));
+  EXPECT_FALSE(again.at("start / evaluate")) << "it asks the same questions";
 }
 
 TEST_F(ChangedRunTest, ARunThatStoppedEarlierKeepsWhatLiesBehindOnTheSameWay) {

@@ -158,6 +158,14 @@ std::string PromptPool::hash_of_suites() const {
   return hasher.finish().hex();
 }
 
+std::string PromptPool::hash_of_measured_capabilities() const {
+  base::FieldHasher hasher;
+  for (const auto& [capability, names] : suites_by_capability()) {
+    for (const auto& name : names) hasher.add(capability).add(name);
+  }
+  return hasher.finish().hex();
+}
+
 std::map<std::string, std::set<std::string>> PromptPool::suites_by_capability() const {
   std::map<std::string, std::set<std::string>> names;
   for (const auto& [capability, suite] : suites_) names[capability].insert(suite.name);

@@ -34,7 +34,8 @@ class PromptPool {
   std::vector<std::string> capabilities() const;
 
   std::string hash_of_prompts() const;
-  std::string hash_of_suites() const;
+  std::string hash_of_suites() const;  ///< of their prompts, whichever capability they measure
+  std::string hash_of_measured_capabilities() const;
 
   /// What users say in the suites' prompts: what training must not hold.
   std::vector<curate::HeldOutPrompt> held_out() const;

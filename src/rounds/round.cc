@@ -90,7 +90,10 @@ class Run {
 
     const auto chosen = stage(
         label + " / plan", 1,
-        {{"prompts", pool_.hash_of_prompts()}, {"scores", history.scores.hash()}, {"earlier", hash_of(history.prompts)}},
+        {{"prompts", pool_.hash_of_prompts()},
+         {"scores", history.scores.hash()},
+         {"earlier", hash_of(history.prompts)},
+         {"measured", pool_.hash_of_measured_capabilities()}},
         key_text(recipe_.collect),
         [&](const auto& key) { return choose_prompts(work_, key, pool_, history.prompts, deployed, history.scores); });
     history.prompts.push_back(chosen);
