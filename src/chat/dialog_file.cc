@@ -87,9 +87,9 @@ Dialog dialog_of(const Json& row, RowShape shape) {
   }
 }
 
-PreferenceRow preference_of(const Json& row, RowShape shape) {
+PreferenceRow preference_of(const Json& row, RowShape shape, const DialogFileOptions& options) {
   if (!is_preference(shape)) throw base::UserError("expected a preference row, found a dialog ({})", describe(shape));
-  return preference_row_from_json(row);
+  return preference_row_from_json(row, options.unstated_level);
 }
 
 /// Reads the rows of a file, all of one shape; `read` makes something of one row and hands it on.
@@ -174,7 +174,7 @@ DialogFileReport for_each_dialog_with_fields(const std::filesystem::path& path, 
 
 DialogFileReport for_each_preference(const std::filesystem::path& path, const DialogFileOptions& options,
                                      const std::function<void(std::int64_t line, PreferenceRow row)>& on_row) {
-  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) { on_row(number, preference_of(row, shape)); });
+  return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) { on_row(number, preference_of(row, shape, options)); });
 }
 
 DialogFileReport for_each_dialog_or_preference(const std::filesystem::path& path, const DialogFileOptions& options,
@@ -182,7 +182,7 @@ DialogFileReport for_each_dialog_or_preference(const std::filesystem::path& path
                                                const std::function<void(std::int64_t line, PreferenceRow row)>& on_preference) {
   return for_each_row(path, options, [&](std::int64_t number, const Json& row, RowShape shape, const Json&) {
     if (is_preference(shape)) {
-      on_preference(number, preference_of(row, shape));
+      on_preference(number, preference_of(row, shape, options));
     } else {
       on_dialog(number, dialog_of(row, shape));
     }
@@ -214,7 +214,7 @@ Dialog parse_dialog_row(std::string_view line, const DialogFileOptions& options)
 
 PreferenceRow parse_preference_row(std::string_view line, const DialogFileOptions& options) {
   const Json row = parse_row(line, options);
-  return preference_of(row, shape_of(row));
+  return preference_of(row, shape_of(row), options);
 }
 
 void write_dialog_file(const std::filesystem::path& path, std::span<const Dialog> dialogs) {

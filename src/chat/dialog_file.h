@@ -32,6 +32,7 @@ enum class OnBadRow { kStop, kSkip };
 struct DialogFileOptions {
   OnBadRow on_bad_row = OnBadRow::kStop;
   std::vector<std::string> ignored_keys{};  ///< keys of rows that are passed over instead of refused ("source", "score")
+  PreferenceLevel unstated_level = PreferenceLevel::kBetter;  ///< of preference rows that state none
 };
 
 struct BadRow {

@@ -106,7 +106,7 @@ void check_scores(const PreferenceRow& row, const std::vector<double>& best_firs
   }
 }
 
-PreferenceRow ranked_responses(const CheckedObject& object) {
+PreferenceRow ranked_responses(const CheckedObject& object, PreferenceLevel unstated) {
   object.refuse_unknown_keys({"prompt", "responses", "ranking", "levels", "scores", "tools", "core_tools", "today", "id"});
   PreferenceRow row;
   row.prompt.messages = prompt_from_json(object.at("prompt"));
@@ -114,7 +114,7 @@ PreferenceRow ranked_responses(const CheckedObject& object) {
   if (!list.is_array() || list.size() < 2) fail_at("responses", "expected a list of at least two responses");
   const auto order = ranking_from_json(object, list.size());
   for (const std::size_t index : order) row.responses.push_back(response_from_json(list[index], fmt::format("responses[{}]", index)));
-  row.levels.assign(list.size() - 1, PreferenceLevel::kBetter);
+  row.levels.assign(list.size() - 1, unstated);
   if (const Json* levels = object.find("levels")) {
     if (!levels->is_array() || levels->size() != row.levels.size()) {
       fail_at("levels", fmt::format("expected a list of {}, one between each two neighbours of the ranking", row.levels.size()));
@@ -130,7 +130,7 @@ PreferenceRow ranked_responses(const CheckedObject& object) {
   return row;
 }
 
-PreferenceRow chosen_rejected(const CheckedObject& object) {
+PreferenceRow chosen_rejected(const CheckedObject& object, PreferenceLevel unstated) {
   object.refuse_unknown_keys({"prompt", "chosen", "rejected", "edited", "level", "score_chosen", "score_rejected", "tools", "core_tools", "today", "id"});
   const Json& chosen = object.at("chosen");
   const Json& rejected = object.at("rejected");
@@ -142,7 +142,7 @@ PreferenceRow chosen_rejected(const CheckedObject& object) {
     row = split_common_prompt(chosen, rejected);
   }
   const Json* level = object.find("level");
-  row.levels = {level == nullptr ? PreferenceLevel::kBetter : level_from_json(*level, "level")};
+  row.levels = {level == nullptr ? unstated : level_from_json(*level, "level")};
   if (object.find("score_chosen") != nullptr || object.find("score_rejected") != nullptr) {
     check_scores(row, {score_from_json(object.at("score_chosen"), "score_chosen"), score_from_json(object.at("score_rejected"), "score_rejected")},
                  "score_chosen");
@@ -172,9 +172,9 @@ Dialog PreferenceRow::with_response(std::size_t response) const {
   return dialog;
 }
 
-PreferenceRow preference_row_from_json(const Json& value) {
+PreferenceRow preference_row_from_json(const Json& value, PreferenceLevel unstated) {
   const CheckedObject object(value, "");
-  PreferenceRow row = object.find("responses") != nullptr ? ranked_responses(object) : chosen_rejected(object);
+  PreferenceRow row = object.find("responses") != nullptr ? ranked_responses(object, unstated) : chosen_rejected(object, unstated);
   read_dialog_extras(value, row.prompt);
   if (row.prompt.messages.back().sender == Sender::kAssistant && row.prompt.messages.back().ending == Ending::kTurn) {
     fail_at("prompt", "it ends with an assistant's finished turn, so nothing is left to answer");

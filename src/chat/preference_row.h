@@ -13,7 +13,7 @@ enum class PreferenceLevel {
   kNone,         ///< no preference: stored and counted, never trained on
   kMarginal,     ///< marginally better
   kSlight,       ///< slightly better
-  kBetter,       ///< better; also what a row means that states no level
+  kBetter,       ///< better; also what a row means that states no level, unless its reader is told otherwise
   kSignificant,  ///< significantly better
 };
 
@@ -41,8 +41,9 @@ struct PreferenceRow {
 ///   {"prompt": P, "responses": [R, ...], "ranking": [best, ..., worst], "levels": [...]}
 ///       drover's; `ranking` holds indices into `responses` (without it they stand best first).
 /// Each may have "tools", "core_tools", "today"; levels have the names above and follow the ranking. Ratings beside them ("score_chosen"
-/// and "score_rejected", or "scores") must agree with the order. Equal responses are refused: there is nothing to prefer.
-PreferenceRow preference_row_from_json(const Json& row);
+/// and "score_rejected", or "scores") must agree with the order. Equal responses are refused: there is nothing to prefer. A row that
+/// states no level gets `unstated`; an edited response always counts as "better" than the chosen one.
+PreferenceRow preference_row_from_json(const Json& row, PreferenceLevel unstated = PreferenceLevel::kBetter);
 
 /// The third shape, best first.
 Json preference_row_to_json(const PreferenceRow& row);

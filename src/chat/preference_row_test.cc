@@ -69,6 +69,18 @@ TEST(PreferenceRow, AnEditedResponseIsTheBest) {
   EXPECT_EQ(row.levels, (std::vector<PreferenceLevel>{PreferenceLevel::kBetter, PreferenceLevel::kSlight}));
 }
 
+TEST(PreferenceRow, ARowThatStatesNoLevelGetsTheReaders) {
+  const DialogFileOptions slight{.unstated_level = PreferenceLevel::kSlight};
+  using Levels = std::vector<PreferenceLevel>;
+  EXPECT_EQ(parse_preference_row(R"({"prompt": "q", "chosen": "a", "rejected": "b"})", slight).levels, Levels{PreferenceLevel::kSlight});
+  EXPECT_EQ(parse_preference_row(R"({"prompt": "q", "chosen": "a", "rejected": "b", "level": "none"})", slight).levels,
+            Levels{PreferenceLevel::kNone});
+  EXPECT_EQ(parse_preference_row(R"({"prompt": "q", "chosen": "a", "rejected": "b", "edited": "c"})", slight).levels,
+            (Levels{PreferenceLevel::kBetter, PreferenceLevel::kSlight}));
+  EXPECT_EQ(parse_preference_row(R"({"prompt": "q", "responses": ["a", "b", "c"]})", slight).levels,
+            (Levels{PreferenceLevel::kSlight, PreferenceLevel::kSlight}));
+}
+
 TEST(PreferenceRow, RankingOrdersTheResponses) {
   const PreferenceRow row = parse_preference_row(
       R"({"prompt": "q", "responses": ["a", "b", "c"], "ranking": [2, 0, 1], "levels": ["significantly_better", "none"]})");

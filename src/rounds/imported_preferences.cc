@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/random_stream.h"
 #include "chat/dialog_file.h"
-#include "evaluate/recorded_replies.h"
+#include "train/ranked_pairs.h"
 
 namespace drover::rounds {
 namespace {
@@ -31,8 +31,8 @@ std::vector<std::size_t> rows_of_round(std::size_t count, const PreferenceSource
 /// Writes rows of one source.
 class Import {
  public:
-  Import(Workspace& work, const std::string& stage, const PreferenceSource& source)
-      : work_(work), stage_(stage), source_(source) {}
+  Import(Workspace& work, const std::string& stage, const PreferenceSource& source, chat::RowShape shape)
+      : work_(work), stage_(stage), source_(source), shape_(shape) {}
 
   ledger::ComparisonId add(const chat::PreferenceRow& row, std::int64_t line) {
     const auto prompt = work_.ledger.add(
@@ -43,21 +43,20 @@ class Import {
                        .difficulty = {},
                        .checker = {},
                        .expected = {}});
-    std::vector<ledger::GenerationId> replies;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, row.responses.size()); ++i)
-      replies.push_back(add_reply(prompt, row.responses[i], static_cast<std::int64_t>(i)));
+    const auto reply = [&](std::size_t place) { return add_reply(prompt, row.responses[place], static_cast<std::int64_t>(place)); };
     ledger::Comparison comparison;
     comparison.prompt = prompt;
     comparison.stage = stage_;
     comparison.annotator = source_.name;
     comparison.reason = fmt::format("line {}", line);
     comparison.unit = row.prompt.messages.size() > 1 ? ledger::ComparisonUnit::kTurn : ledger::ComparisonUnit::kMessage;
-    const bool is_edited = replies.size() == 3;
-    if (is_edited) comparison.edited = replies[0];
-    comparison.preferred = replies[is_edited ? 1 : 0];
-    comparison.other = replies.back();
-    const auto stated = row.levels.empty() ? chat::PreferenceLevel::kNone : row.levels.back();
-    comparison.level = stated == chat::PreferenceLevel::kNone ? *chat::preference_level_of(source_.level) : stated;
+    // Only TRL's shape knows edited responses, and there is no three-way row without a preference between the other two.
+    const bool is_edited = shape_ == chat::RowShape::kChosenRejected && row.responses.size() == 3 && row.levels[1] != chat::PreferenceLevel::kNone;
+    const std::size_t preferred = is_edited ? 1 : 0;
+    if (is_edited) comparison.edited = reply(0);
+    comparison.preferred = reply(preferred);
+    comparison.other = reply(row.responses.size() - 1);
+    comparison.level = train::level_between(row.levels, preferred, row.levels.size());
     return work_.ledger.add(comparison);
   }
 
@@ -76,6 +75,7 @@ class Import {
   Workspace& work_;
   const std::string& stage_;
   const PreferenceSource& source_;
+  chat::RowShape shape_;
 };
 
 }  // namespace
@@ -95,13 +95,13 @@ FactSet import_preferences(Workspace& work, const std::string& stage, std::int64
   for (const auto& source : work.recipe.preferences) {
     if (round < source.from_round) continue;
     const auto path = work.recipe.resolve(source.file);
-    const auto file = chat::read_preference_file(path);
+    const auto file = chat::read_preference_file(path, {.unstated_level = *chat::preference_level_of(source.level)});
     ledger::Ledger::Batch batch(work.ledger);
     work.ledger.add(ledger::Source{.name = source.name,
                                    .licence = source.licence,
                                    .location = source.file,
                                    .hash = base::content_hash_of_file(path).hex()});
-    Import import(work, stage, source);
+    Import import(work, stage, source, file.report.shape);
     for (const auto row : rows_of_round(file.rows.size(), source, round, work.recipe.seed)) {
       content.add(import.add(file.rows[row], file.lines[row]).value());
       ++facts.count;

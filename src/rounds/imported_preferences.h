@@ -9,8 +9,10 @@ namespace drover::rounds {
 /// Contents of the files that the round takes comparisons from.
 std::string hash_of_preference_files(const Workspace& work, std::int64_t round);
 
-/// Records the round's share of the recipe's [preferences.NAME] as comparisons between imported replies; a row with three
-/// responses becomes a comparison with an edited reply. No row comes twice. Throws UserError for rows that cannot be read.
+/// Records the round's share of the recipe's [preferences.NAME] as comparisons between imported replies. A row with an
+/// edited response becomes a comparison with an edited reply; of any other ranking the best and the worst response are
+/// compared, by the largest level between them. Rows without a preference are recorded, and never trained on. No row
+/// comes twice. Throws UserError for rows that cannot be read.
 FactSet import_preferences(Workspace& work, const std::string& stage, std::int64_t round);
 
 }  // namespace drover::rounds

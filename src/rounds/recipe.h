@@ -122,7 +122,7 @@ struct PreferenceSource {
   std::string file;  ///< JSONL of preference rows, relative to the recipe
   std::string licence;
   std::string capability;          ///< empty: the source's name
-  std::string level = "better";    ///< of rows that say none
+  std::string level = "better";    ///< of rows that state no level
   std::int64_t from_round = 1;     ///< the first round that gets some
   std::int64_t rows = 0;           ///< as many a round, others in each; 0: all of them in that first round
 };

@@ -107,7 +107,7 @@ class Run {
                                            {"judge", history.judge.hash()}}),
                                  key_text(recipe_.collect),
                                  [&](const auto& key) { return collect(key, collection, chosen.prompts); });
-    const auto imported = stage(label + " / import", 1, {{"files", hash_of_preference_files(work_, number)}},
+    const auto imported = stage(label + " / import", 2, {{"files", hash_of_preference_files(work_, number)}},
                                 key_text(recipe_.preferences),
                                 [&](const auto& key) { return import_preferences(work_, key, number); });
     const FactSet newest[] = {collected, imported};
