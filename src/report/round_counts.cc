@@ -133,8 +133,12 @@ RoundCounts count_round(const ledger::Ledger& ledger, const RoundStages& stages)
   };
   with_stage("plan", [&](const auto& key) { count_prompts(ledger, key, counts); });
   with_stage("collect", [&](const auto& key) { count_comparisons(ledger, key, counts); });
-  with_stage("import",
-             [&](const auto& key) { counts.imported = static_cast<std::int64_t>(ledger.comparisons_of(key).size()); });
+  with_stage("import", [&](const auto& key) {
+    counts.imported = static_cast<std::int64_t>(ledger.comparisons_of(key).size());
+    for (const auto& metric : ledger.metrics_of(key)) {
+      if (metric.name == "leaked rows") counts.leaked_imports += static_cast<std::int64_t>(metric.value);
+    }
+  });
   count_decisions(ledger, stages, counts);
   counts.reward_rows = count_rows(ledger, stages, "reward");
   counts.sft_rows = count_rows(ledger, stages, "sft");

@@ -34,6 +34,7 @@ struct RoundCounts {
   std::int64_t three_way = 0;         ///< comparisons with an edited reply
   std::int64_t turns = 0;             ///< comparisons within dialogs of many turns
   std::int64_t imported = 0;          ///< comparisons from elsewhere
+  std::int64_t leaked_imports = 0;    ///< left out: they hold a suite's prompt
   std::int64_t reward_rows = 0;
   std::int64_t dpo_rows = 0;
   std::int64_t overlong_prompts = 0;  ///< left out: they leave a model no room for a reply

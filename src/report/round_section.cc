@@ -44,6 +44,8 @@ std::string in_words(const RunSummary& summary, const RoundCounts& counts) {
       with_commas(counts.reward_rows), with_commas(counts.sampled_replies), with_commas(counts.best_replies),
       with_commas(counts.synthetic), with_commas(counts.sft_rows), with_commas(counts.dpo_rows));
   if (counts.refused_rows > 0) html += fmt::format(" {} comparisons or replies gave no row.", with_commas(counts.refused_rows));
+  if (counts.leaked_imports > 0)
+    html += fmt::format(" {} imported comparisons were left out because they hold a suite's prompt.", with_commas(counts.leaked_imports));
   if (counts.overlong_prompts > 0)
     html += fmt::format(" {} prompts were left out because they leave a model no room for a reply.", with_commas(counts.overlong_prompts));
   const auto deployed = std::find_if(summary.deployed.begin(), summary.deployed.end(),

@@ -88,6 +88,10 @@ class RunSummaryTest : public ::testing::Test {
                                     .annotator = "judge",
                                     .reason = {}});
     end("round 1 / collect", "{}");
+    begin("round 1 / import");
+    ledger_->add(ledger::Metric{
+        .stage = "round 1 / import", .name = "leaked rows", .subject = "preferences.people", .step = 0, .value = 2, .low = {}, .high = {}});
+    end("round 1 / import", "{}");
     begin("round 1 / reject");
     for (const auto* stage : {"round 1 / collect", "round 1 / reject"}) {
       ledger_->add(ledger::Metric{.stage = stage, .name = "prompt too long", .subject = "77", .step = 0, .value = 300, .low = {}, .high = {}});
@@ -144,6 +148,7 @@ TEST_F(RunSummaryTest, CountsWhatTheLedgerHolds) {
   EXPECT_THAT(counts.levels, ElementsAre(Pair("none", 1), Pair("significantly_better", 1)));
   EXPECT_THAT(counts.annotators, ElementsAre(Pair("verifier", 1)));
   EXPECT_EQ(counts.sampled_replies, 3);
+  EXPECT_EQ(counts.leaked_imports, 2);
   EXPECT_EQ(counts.overlong_prompts, 1);  // left out by two stages
   EXPECT_THAT(counts.not_kept, ElementsAre(Pair("cut by the length limit", 1), Pair("another reply scored higher", 1)));
   EXPECT_EQ(counts.best_replies, 1);

@@ -62,6 +62,7 @@ Json round_json(const RoundCounts& counts) {
           {"imported", counts.imported},
           {"reward_rows", counts.reward_rows},
           {"dpo_rows", counts.dpo_rows},
+          {"leaked_imports", counts.leaked_imports},
           {"overlong_prompts", counts.overlong_prompts},
           {"refused_rows", counts.refused_rows},
           {"sampled_replies", counts.sampled_replies},

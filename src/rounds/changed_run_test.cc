@@ -197,6 +197,28 @@ TEST_F(ChangedRunTest, RowsThatAreTooLongForSftAreCountedAndTheOthersAreLearned)
   EXPECT_FALSE(record.training_rows_of(key_of_stage(record, "round 1 / sft")).empty());
 }
 
+TEST_F(ChangedRunTest, AStartModelIsNotTunedOnASuitesQuestions) {
+  const auto dialog = [](const std::string& question) {
+    return R"({"messages":[{"role":"user","content":")" + question + R"("},{"role":"assistant","content":"=1"}]})" "\n";
+  };
+  const auto suite = base::read_file(std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes/tiny/suite.jsonl");
+  const std::string held_out = chat::Json::parse(suite.substr(0, suite.find('\n'))).at("messages").at(0).at("content");
+  const auto start = [&](const std::string& name, const std::string& text) {
+    base::write_file_atomically(folder_.path() / name, text);
+    return fmt::format("[start.{0}]\nfrom = \"first\"\ntext = \"{1}\"\ntrain = {{ learning_rate = 1e-3, steps = 4 }}\n", name,
+                       (folder_.path() / name).string());
+  };
+  run(recipe({{"[\"first\", \"second\"]", "[\"clean\", \"leaky\"]"},
+              {"[prompts.sums]\n", start("clean", dialog("20+20") + dialog("30+30")) +
+                                       start("leaky", dialog("20+20") + dialog(held_out) + dialog("30+30")) + "[prompts.sums]\n"}}),
+      "start / leaky");
+  const auto record = ledger();
+  EXPECT_EQ(metrics(record, "start / clean", "leaked rows").at(0).value, 0);
+  EXPECT_EQ(metrics(record, "start / leaky", "leaked rows").at(0).value, 1);
+  const auto model = [&](const std::string& stage) { return record.models_of(key_of_stage(record, stage)).at(0).hash; };
+  EXPECT_EQ(model("start / leaky"), model("start / clean")) << "the same rows, the same seed";
+}
+
 TEST_F(ChangedRunTest, ACapabilityThatTheMixNamesMayBeAbsentFromARound) {
   run(recipe({{"[collect]\n", "[synthetic.later]\nfile = \"tiny/text.jsonl\"\nfrom_round = 2\n[curate]\nepochs = { sum = 2, later = 3 }\n[collect]\n"}}),
       "curate");

@@ -72,11 +72,9 @@ class Curation {
   }
 
   void decontaminate(const PromptPool& pool) {
-    const auto held_out = pool.held_out();
-    const curate::Decontaminator decontaminator(held_out, {.window_words = section_.leak_window_words});
     std::vector<chat::Dialog> dialogs;
     for (const auto& each : candidates_) dialogs.push_back(each.row.dialog);
-    keep(curate::decontaminate(dialogs, decontaminator));
+    keep(curate::decontaminate(dialogs, pool.decontaminator(section_.leak_window_words)));
   }
 
   void sort_into_topics() {

@@ -89,9 +89,10 @@ std::string hash_of_preference_files(const Workspace& work, std::int64_t round) 
   return hasher.finish().hex();
 }
 
-FactSet import_preferences(Workspace& work, const std::string& stage, std::int64_t round) {
+FactSet import_preferences(Workspace& work, const std::string& stage, std::int64_t round, const PromptPool& pool) {
   FactSet facts{.stage = stage, .count = 0, .content = {}};
   base::FieldHasher content;
+  const auto decontaminator = pool.decontaminator(work.recipe.curate.leak_window_words);
   for (const auto& source : work.recipe.preferences) {
     if (round < source.from_round) continue;
     const auto path = work.recipe.resolve(source.file);
@@ -102,10 +103,22 @@ FactSet import_preferences(Workspace& work, const std::string& stage, std::int64
                                    .location = source.file,
                                    .hash = base::content_hash_of_file(path).hex()});
     Import import(work, stage, source, file.report.shape);
+    std::int64_t num_leaked = 0;
     for (const auto row : rows_of_round(file.rows.size(), source, round, work.recipe.seed)) {
+      if (decontaminator.leak_in(file.rows[row].prompt)) {
+        ++num_leaked;
+        continue;
+      }
       content.add(import.add(file.rows[row], file.lines[row]).value());
       ++facts.count;
     }
+    work.ledger.add(ledger::Metric{.stage = stage,
+                                   .name = "leaked rows",
+                                   .subject = "preferences." + source.name,
+                                   .step = 0,
+                                   .value = static_cast<double>(num_leaked),
+                                   .low = {},
+                                   .high = {}});
     batch.commit();
   }
   facts.content = content.finish().hex();

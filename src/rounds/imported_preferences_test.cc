@@ -23,7 +23,7 @@ class ImportedPreferencesTest : public ::testing::Test {
     const auto recipe = tiny_recipe(
         {{"[collect]\n", fmt::format("[preferences.people]\nfile = \"{}\"\nlevel = \"{}\"\n[collect]\n", file.string(), level)}});
     Workspace work(recipe, folder_.path(), ledger_, {});
-    import_preferences(work, "stage", 1);
+    import_preferences(work, "stage", 1, PromptPool(recipe));
     std::vector<std::string> found;
     for (const auto id : ledger_.comparisons_of("stage")) {
       const auto comparison = *ledger_.find(id);
@@ -63,6 +63,21 @@ TEST_F(ImportedPreferencesTest, AnEditedResponseMakesAThreeWayRow) {
 {"prompt": "2", "chosen": "a", "rejected": "b", "edited": "c", "level": "none"}
 )"),
               ElementsAre("c > a > b: slightly_better", "c > b: better"));
+}
+
+TEST_F(ImportedPreferencesTest, ARowThatAsksASuitesQuestionIsLeftOutAndCounted) {
+  std::string held_out;
+  base::for_each_line(std::filesystem::path(DROVER_SOURCE_FOLDER) / "recipes/tiny/suite.jsonl", [&](std::int64_t number, std::string_view line) {
+    if (number == 1) held_out = chat::Json::parse(line).at("messages").at(0).at("content");
+  });
+  EXPECT_THAT(imported(R"({"prompt": "20+20", "chosen": "40", "rejected": "41"})" "\n"
+                       R"({"prompt": ")" + held_out + R"(", "chosen": "a", "rejected": "b"})" "\n"),
+              ElementsAre("40 > 41: better"));
+  const auto metrics = ledger_.metrics_of("stage");
+  ASSERT_EQ(metrics.size(), 1U);
+  EXPECT_EQ(metrics[0].name, "leaked rows");
+  EXPECT_EQ(metrics[0].subject, "preferences.people");
+  EXPECT_EQ(metrics[0].value, 1);
 }
 
 }  // namespace

@@ -125,12 +125,16 @@ std::vector<curate::HeldOutPrompt> PromptPool::held_out() const {
   return prompts;
 }
 
+curate::Decontaminator PromptPool::decontaminator(std::int64_t window_words) const {
+  const auto prompts = held_out();
+  return curate::Decontaminator(prompts, {.window_words = window_words});
+}
+
 // A model that has learned a suite's answers says nothing by answering it.
 void PromptPool::refuse_held_out_prompts(const Recipe& recipe) const {
-  const auto prompts = held_out();
-  const curate::Decontaminator decontaminator(prompts);
+  const auto whole_prompts = decontaminator(0);
   for (const auto& prompt : prompts_) {
-    const auto leak = decontaminator.leak_in(prompt.dialog);
+    const auto leak = whole_prompts.leak_in(prompt.dialog);
     if (!leak) continue;
     throw base::UserError("{}: the prompt \"{}\" of [prompts.{}] also stands in a suite ({}); a suite must be held out.",
                           recipe.file.string(), verify::text_of(prompt.dialog.messages), prompt.source, *leak);

@@ -39,6 +39,8 @@ class PromptPool {
 
   /// What users say in the suites' prompts: what training must not hold.
   std::vector<curate::HeldOutPrompt> held_out() const;
+  /// Finds dialogs that hold one of these, by runs of so many words too; 0: whole prompts only.
+  curate::Decontaminator decontaminator(std::int64_t window_words) const;
 
   /// Suites by the capability that they measure; capabilities without a suite have no entry.
   std::map<std::string, std::set<std::string>> suites_by_capability() const;

@@ -107,9 +107,12 @@ class Run {
                                            {"judge", history.judge.hash()}}),
                                  key_text(recipe_.collect),
                                  [&](const auto& key) { return collect(key, collection, chosen.prompts); });
-    const auto imported = stage(label + " / import", 2, {{"files", hash_of_preference_files(work_, number)}},
+    const auto imported = stage(label + " / import", 2,
+                                {{"files", hash_of_preference_files(work_, number)},
+                                 {"suites", pool_.hash_of_suites()},
+                                 {"leak window", std::to_string(recipe_.curate.leak_window_words)}},
                                 key_text(recipe_.preferences),
-                                [&](const auto& key) { return import_preferences(work_, key, number); });
+                                [&](const auto& key) { return import_preferences(work_, key, number, pool_); });
     const FactSet newest[] = {collected, imported};
     history.comparisons.insert(history.comparisons.end(), std::begin(newest), std::end(newest));
 
@@ -229,14 +232,14 @@ class Run {
           .average;
     }
     if (start->from.empty()) {
-      return stage("start / " + name, 1, computed({{"sources", hash_of_sources(work_, *start)}}), key_text(*start),
-                   [&](const auto& key) { return make_start_model(work_, key, *start); })
+      return stage("start / " + name, 1, computed({{"sources", hash_of_sources(work_, *start, pool_)}}), key_text(*start),
+                   [&](const auto& key) { return make_start_model(work_, key, *start, pool_); })
           .average;
     }
     const auto from = start_model(start->from);
     if (start->text.empty()) return from;
-    return stage("start / " + name, 2, computed({{"from", from.hash}, {"sources", hash_of_sources(work_, *start)}}), key_text(*start),
-                 [&](const auto& key) { return fine_tune_start_model(work_, key, *start, from); })
+    return stage("start / " + name, 2, computed({{"from", from.hash}, {"sources", hash_of_sources(work_, *start, pool_)}}), key_text(*start),
+                 [&](const auto& key) { return fine_tune_start_model(work_, key, *start, from, pool_); })
         .average;
   }
 

@@ -301,7 +301,7 @@ TEST_F(RoundTest, AnInterruptionLeavesAHomeThatResumes) {
 
 TEST_F(RoundTest, AnEditedReplyTeachesEvenWhereTheRankedOnesWereNearlyAlike) {
   const auto file = folder_ / "people.jsonl";
-  base::write_file_atomically(file, R"({"prompt": "1+1", "chosen": "22", "rejected": "3", "edited": "2", "level": "marginally_better"}
+  base::write_file_atomically(file, R"({"prompt": "8+8", "chosen": "88", "rejected": "17", "edited": "16", "level": "marginally_better"}
 {"prompt": "1+2", "chosen": "33", "rejected": "4", "level": "marginally_better"}
 {"prompt": "1+3", "chosen": "4", "rejected": "5", "level": "significantly_better"}
 )");
@@ -315,7 +315,7 @@ TEST_F(RoundTest, AnEditedReplyTeachesEvenWhereTheRankedOnesWereNearlyAlike) {
       if (prompt.source == "people") taught[row.kind].insert(prompt.dialog.messages.back().content);
     }
   }
-  for (const auto* kind : {"reward", "dpo"}) EXPECT_THAT(taught[kind], ::testing::ElementsAre("1+1", "1+3")) << kind;
+  for (const auto* kind : {"reward", "dpo"}) EXPECT_THAT(taught[kind], ::testing::ElementsAre("1+3", "8+8")) << kind;
 }
 
 TEST_F(RoundTest, RefusesSuitePromptsAmongTheTrainingPrompts) {

@@ -27,12 +27,46 @@ model::DecoderConfig config_of(const StartModel& start, const text::Tokenizer& t
   return config;
 }
 
+/// The dialogs of a start model's text.
+struct StartText {
+  std::vector<chat::Dialog> dialogs;
+  std::vector<std::int64_t> leaked_lines;  ///< where dialogs stood that hold a suite's prompt
+};
+
+enum class Leaks { kKeep, kLeaveOut };
+
+StartText start_text(const Workspace& work, const StartModel& start, const PromptPool& pool, Leaks leaks) {
+  auto file = chat::read_dialog_file(work.recipe.resolve(start.text));
+  const auto decontaminator = pool.decontaminator(work.recipe.curate.leak_window_words);
+  StartText text;
+  for (std::size_t i = 0; i < file.dialogs.size(); ++i) {
+    const bool is_leaked = decontaminator.leak_in(file.dialogs[i]).has_value();
+    if (is_leaked) text.leaked_lines.push_back(file.lines[i]);
+    if (!is_leaked || leaks == Leaks::kKeep) text.dialogs.push_back(std::move(file.dialogs[i]));
+  }
+  return text;
+}
+
+void record_leaks(Workspace& work, const std::string& stage, const StartModel& start, const StartText& text) {
+  work.ledger.add(ledger::Metric{.stage = stage,
+                                 .name = "leaked rows",
+                                 .subject = "start." + start.name,
+                                 .step = 0,
+                                 .value = static_cast<double>(text.leaked_lines.size()),
+                                 .low = {},
+                                 .high = {}});
+}
+
 }  // namespace
 
-std::string hash_of_sources(const Workspace& work, const StartModel& start) {
+std::string hash_of_sources(const Workspace& work, const StartModel& start, const PromptPool& pool) {
   base::FieldHasher hasher;
   hasher.add(base::content_hash_of_file(work.recipe.resolve(start.text)));
-  if (start.from.empty()) hasher.add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash());
+  if (start.from.empty()) {
+    hasher.add(text::load_tokenizer(work.recipe.resolve(start.tokenizer))->hash());
+  } else {
+    for (const auto line : start_text(work, start, pool, Leaks::kLeaveOut).leaked_lines) hasher.add(line);
+  }
   return hasher.finish().hex();
 }
 
@@ -56,11 +90,14 @@ ModelSet keep_start_model(Workspace& work, const std::string& stage, const Start
 
 }  // namespace
 
-ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const StartModel& start, const ModelRef& from) {
+ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const StartModel& start, const ModelRef& from,
+                               const PromptPool& pool) {
   const auto model = work.load_for_training(from);
   const auto format = work.format(*model);
   std::vector<model::TokenRow> rows;
-  for (const auto& dialog : chat::read_dialog_file(work.recipe.resolve(start.text)).dialogs) {
+  const auto text = start_text(work, start, pool, Leaks::kLeaveOut);
+  record_leaks(work, stage, start, text);
+  for (const auto& dialog : text.dialogs) {
     rows.push_back(train::sft_row(*format, dialog, train::Learn::kFinal, {.max_tokens = start.train.max_tokens}));
   }
   std::vector<train::StepReport> steps;
@@ -69,7 +106,7 @@ ModelSet fine_tune_start_model(Workspace& work, const std::string& stage, const 
   return keep_start_model(work, stage, start, trained, "sft", steps, {{from.hash, 1}});
 }
 
-ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start) {
+ModelSet make_start_model(Workspace& work, const std::string& stage, const StartModel& start, const PromptPool& pool) {
   const auto tokenizer_path = work.recipe.resolve(start.tokenizer);
   const auto tokenizer = text::load_tokenizer(tokenizer_path);
   if (work.recipe.models.format.empty()) {
@@ -81,7 +118,8 @@ ModelSet make_start_model(Workspace& work, const std::string& stage, const Start
       std::make_shared<const model::Model>(model::random_decoder(config_of(start, *tokenizer, *format), start.seed),
                                            tokenizer, std::nullopt, tokenizer_path);
   std::vector<model::TokenRow> rows;
-  const auto text = chat::read_dialog_file(work.recipe.resolve(start.text));
+  const auto text = start_text(work, start, pool, Leaks::kKeep);
+  record_leaks(work, stage, start, text);
   for (const auto& dialog : text.dialogs) {
     for (auto& row : train::document_rows(format->render(dialog).ids, {.max_tokens = start.train.max_tokens}))
       rows.push_back(std::move(row));
