@@ -116,7 +116,7 @@ class Run {
     const FactSet newest[] = {collected, imported};
     history.comparisons.insert(history.comparisons.end(), std::begin(newest), std::end(newest));
 
-    const auto reward = stage(label + " / reward", 1,
+    const auto reward = stage(label + " / reward", 2,
                              computed({{"pretrained", history.pretrained.hash}, {"comparisons", hash_of(history.comparisons)}}),
                              key_text(recipe_.reward), [&](const auto& key) {
                                return train_reward_models(work_, key, label, history.pretrained, history.comparisons,
@@ -142,7 +142,7 @@ class Run {
         [&](const auto& key) { return add_synthetic_dialogs(work_, key, number, chosen.prompts); });
 
     const FactSet candidates_for_sft[] = {best, synthetic};
-    const auto mix = stage(label + " / curate", 3,
+    const auto mix = stage(label + " / curate", 4,
                            computed({{"best", best.hash()},
                                      {"synthetic", synthetic.hash()},
                                      {"reward model", reward.average.hash},
@@ -162,7 +162,7 @@ class Run {
         [&](const auto& key) { return train_sft_variants(work_, key, label, history.pretrained, mix); });
 
     const auto aligned =
-        stage(label + " / dpo", 2,
+        stage(label + " / dpo", 3,
               computed({{"tuned", tuned.average.hash}, {"collected", collected.hash()}, {"imported", imported.hash()}}),
               key_text(recipe_.dpo),
               [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, newest); });
@@ -232,7 +232,7 @@ class Run {
           .average;
     }
     if (start->from.empty()) {
-      return stage("start / " + name, 1, computed({{"sources", hash_of_sources(work_, *start, pool_)}}), key_text(*start),
+      return stage("start / " + name, 2, computed({{"sources", hash_of_sources(work_, *start, pool_)}}), key_text(*start),
                    [&](const auto& key) { return make_start_model(work_, key, *start, pool_); })
           .average;
     }
