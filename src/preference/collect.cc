@@ -208,13 +208,14 @@ class Collection {
   Collected collected_;
 };
 
-// Each model answers all of its prompts at once: which two models meet on a prompt does not depend on what they answer.
+// Each model answers all of its prompts at once: which two models meet on a prompt does not depend on what they answer, nor on which
+// other prompts are there, since dialogs that wait for people are not.
 std::vector<Pair> answered_pairs(std::span<const ledger::PromptId> prompts, std::span<const evaluate::Responder> responders,
                                  const CollectPlan& plan, ledger::Ledger& ledger, const base::OnProgress& on_progress) {
   std::vector<ModelPair> models;
   std::vector<std::vector<ledger::PromptId>> prompts_of(responders.size());
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    base::RandomStream random(plan.seed, "pair of models", i);
+    base::RandomStream random(plan.seed, "pair of models", static_cast<std::uint64_t>(prompts[i].value()));
     models.push_back(choose_pair(responders.size(), random));
     for (const auto model : {models[i].first, models[i].second}) prompts_of[model].push_back(prompts[i]);
   }

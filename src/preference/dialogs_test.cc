@@ -131,6 +131,36 @@ TEST_F(DialogsTest, WaitForPeopleAndGoOnWithTheirEditedReply) {
   EXPECT_THAT(contents_of(ledger_->find(asked->prompt)->dialog), ElementsAre("a", "edited by anna", "b"));
 }
 
+TEST_F(DialogsTest, WaitingForAPersonInOneDialogChangesNothingInTheOthers) {
+  annotator_ = make_people_annotator(*ledger_, "key");
+  std::vector<ledger::PromptId> openings;
+  std::vector<std::vector<chat::Message>> turns;
+  for (const auto* text : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}) {
+    openings.push_back(ledger_->add(open_prompt(text)));
+    turns.push_back({user(std::string(text) + ", more")});
+  }
+  const DialogPlan plan{.collect = {}, .max_turns = 2, .next_user_turns = imported_user_turns(turns)};
+  // Answers what is open, but in the first dialog only when told to.
+  const auto answer = [&](bool first_too) {
+    for (const auto id : ledger_->pending_requests("key")) {
+      if (!first_too && ledger_->find(id)->prompt == openings[0]) continue;
+      ledger_->add(ledger::ComparisonAnswer{.request = id,
+                                            .annotator = "anna",
+                                            .preferred = ledger::ComparisonAnswer::Preferred::kFirst,
+                                            .level = chat::PreferenceLevel::kBetter});
+    }
+  };
+  collect(openings, plan);
+  answer(false);
+  EXPECT_EQ(collect(openings, plan).num_waiting, 10);  // one opening, and nine second turns
+  answer(true);
+  EXPECT_EQ(collect(openings, plan).num_waiting, 1);  // the second turn of the first dialog
+  answer(true);
+  EXPECT_EQ(collect(openings, plan).num_waiting, 0);
+  EXPECT_EQ(ledger_->requests_of("key").size(), 20U);
+  EXPECT_EQ(ledger_->comparisons_of("key").size(), 20U);
+}
+
 // Calls a tool until it has seen a result.
 class ToolUser final : public generate::Generator {
  public:

@@ -100,7 +100,7 @@ class Run {
 
     const CollectionPlan collection{
         .deployed = deployed.variants, .reward_model = history.reward_model, .judge = history.judge};
-    const auto collected = stage(label + " / collect", 2,
+    const auto collected = stage(label + " / collect", 3,
                                  computed({{"deployed", deployed.hash()},
                                            {"prompts", chosen.hash()},
                                            {"reward model", history.reward_model ? history.reward_model->hash : ""},
