@@ -52,7 +52,6 @@ std::vector<ledger::Prompt> prompts_of(const Recipe& recipe, const PromptSource&
   auto prompts = evaluate::read_prompts(recipe.resolve(source.file), source.name, source.licence);
   if (source.count > 0 && static_cast<std::size_t>(source.count) < prompts.size())
     prompts.resize(static_cast<std::size_t>(source.count));
-  if (source.constraints > 0) put_constraints_on(prompts, static_cast<int>(source.constraints), recipe.seed);
   return prompts;
 }
 
@@ -96,10 +95,10 @@ PromptPool::PromptPool(const Recipe& recipe) {
   std::vector<std::string> suite_texts;
   for (auto& prompt : held_out()) suite_texts.push_back(std::move(prompt.text));
   for (const auto& source : recipe.prompts) {
-    for (auto& prompt : prompts_of(recipe, source, suite_texts)) {
-      put_capability_first(prompt.tags, source.capability, source.name);
-      prompts_.push_back(std::move(prompt));
-    }
+    auto prompts = prompts_of(recipe, source, suite_texts);
+    for (auto& prompt : prompts) put_capability_first(prompt.tags, source.capability, source.name);
+    if (source.constraints > 0) put_constraints_on(prompts, static_cast<int>(source.constraints), recipe.seed);
+    for (auto& prompt : prompts) prompts_.push_back(std::move(prompt));
   }
   refuse_held_out_prompts(recipe);
 }

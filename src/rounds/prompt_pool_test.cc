@@ -63,6 +63,22 @@ TEST(SuiteCategories, OneThatNoPromptHasIsRefusedWithThoseThereAre) {
   }
 }
 
+TEST(ConstrainedPrompts, AreOfTheirSourcesCapabilityWhenTheyHaveNoTags) {
+  const TemporaryFolder folder("constrained");
+  const auto file = folder.path() / "requests.jsonl";
+  base::write_file_atomically(file, R"({"messages":[{"role":"user","content":"Tell me about rivers."}]}
+{"messages":[{"role":"user","content":"Tell me about lakes."}],"tags":["nature"]}
+)");
+  const auto pool = pool_with("\n[prompts.requests]\nconstraints = 3\nfile = \"" + file.string() + "\"\n");
+  std::vector<std::string> capabilities;
+  for (const auto& prompt : pool.prompts()) {
+    if (prompt.source != "requests") continue;
+    capabilities.push_back(capability_of(prompt));
+    EXPECT_GT(prompt.tags.size(), 1U) << "the constraints";
+  }
+  EXPECT_THAT(capabilities, ElementsAre("requests", "nature"));
+}
+
 TEST(HeldOutPrompts, AreASetsQuestionsWithAndWithoutTheInstructionBehindThem) {
   std::multiset<std::string> texts;
   for (const auto& prompt : pool_with("\n[suites.svamp]\n").held_out()) {
