@@ -122,6 +122,32 @@ TEST_F(ChangedRunTest, PromptsAreChosenAnewForASuiteThatMeasuresAnotherCapabilit
   EXPECT_FALSE(again.at("start / evaluate")) << "it asks the same questions";
 }
 
+TEST_F(ChangedRunTest, TheJudgeIsMeasuredAnewOnPairsThatChanged) {
+  const auto pairs = folder_.path() / "pairs.jsonl";
+  const auto with_judge = recipe({{"[collect]\n", "[judge]\nmodel = \"first\"\ncalibrate_on = [\"" + pairs.string() + "\"]\n[collect]\n"}});
+  base::write_file_atomically(pairs, R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 1})" "\n");
+  run(with_judge, "start / calibrate");
+  EXPECT_FALSE(run(with_judge, "start / calibrate").at("start / calibrate"));
+  base::write_file_atomically(pairs, R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 2})" "\n");
+  EXPECT_TRUE(run(with_judge, "start / calibrate").at("start / calibrate"));
+}
+
+// A sentence encoder of random weights that knows ten digits.
+void write_encoder(const std::filesystem::path& folder) {
+  std::filesystem::copy(std::filesystem::path(DROVER_SOURCE_FOLDER) / "src/model/testdata/roberta", folder);
+  base::write_file_atomically(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+}
+
+TEST_F(ChangedRunTest, CurationLooksForNearDuplicatesAnewWithAnotherEncoder) {
+  const auto encoder = folder_.path() / "encoder";
+  write_encoder(encoder);
+  const auto with_encoder = recipe({{"[collect]\n", "[curate]\nencoder = \"" + encoder.string() + "\"\n[collect]\n"}});
+  run(with_encoder, "curate");
+  EXPECT_FALSE(run(with_encoder, "curate").at("round 1 / curate"));
+  base::write_file_atomically(encoder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n0\n1\n");
+  EXPECT_TRUE(run(with_encoder, "curate").at("round 1 / curate"));
+}
+
 TEST_F(ChangedRunTest, ARunThatStoppedEarlierKeepsWhatLiesBehindOnTheSameWay) {
   run(recipe(), "collect");
   const auto all = stages_of_latest_run(ledger());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/content_hash.h"
+#include "chat/dialog_json.h"
 #include "judge/answer_forms.h"
 #include "judge/calibration.h"
 #include "judge/standing.h"
@@ -36,6 +37,18 @@ JudgeReport JudgeReport::from_json(const chat::Json& json) {
           .is_above_chance = json.at("is_above_chance"),
           .is_used = json.at("is_used"),
           .calibrations = json.at("calibrations")};
+}
+
+std::string hash_of_judged_pairs(const Recipe& recipe) {
+  base::FieldHasher hasher;
+  for (const auto& set : recipe.judge.calibrate_on) {
+    for (const auto& pair : judged_pairs(recipe, set)) {
+      for (const auto& messages : {pair.replies.prompt.messages, pair.replies.first, pair.replies.second})
+        hasher.add(chat::messages_to_json(messages).dump(-1, ' ', false, chat::Json::error_handler_t::replace));
+      hasher.add(static_cast<std::int64_t>(pair.people));
+    }
+  }
+  return hasher.finish().hex();
 }
 
 JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const ModelRef& model) {

@@ -22,6 +22,9 @@ struct JudgeReport {
   bool is_intact(const std::filesystem::path&) const { return true; }
 };
 
+/// Hash of the pairs that the judge is measured on.
+std::string hash_of_judged_pairs(const Recipe& recipe);
+
 /// Measures the judge against people's labels (judge::calibrate), and records its accuracy on each set as the metric
 /// "judge accuracy". A judge that is not above chance has no say in what follows unless the recipe forces it.
 JudgeReport calibrate_judge(Workspace& work, const std::string& stage, const ModelRef& model);

@@ -77,7 +77,7 @@ class Run {
     history.deployed = best_first(history.deployed.variants, history.start_scores);
     if (!recipe_.judge.model.empty()) {
       const auto judge = start_model(recipe_.judge.model);
-      history.judge = stage("start / calibrate", 1, computed({{"judge", judge.hash}}), key_text(recipe_.judge),
+      history.judge = stage("start / calibrate", 1, computed({{"judge", judge.hash}, {"pairs", hash_of_judged_pairs(recipe_)}}), key_text(recipe_.judge),
                             [&](const auto& key) { return calibrate_judge(work_, key, judge); });
     }
     return history;
@@ -148,6 +148,7 @@ class Run {
                                      {"reward model", reward.average.hash},
                                      {"judge", history.judge.hash()},
                                      {"topics", hash_of_topic_model()},
+                                     {"encoder", hash_of_encoder()},
                                      {"suites", pool_.hash_of_suites()}}),
                            key_text(recipe_.curate), [&](const auto& key) {
                              return curate_replies(work_, key,
@@ -268,6 +269,11 @@ class Run {
   std::string hash_of_topic_model() const {
     const auto& name = recipe_.curate.topics;
     return name.empty() || name == "judge" ? "" : hash_of_files(recipe_.model_path(name));
+  }
+
+  std::string hash_of_encoder() const {
+    const auto& name = recipe_.curate.encoder;
+    return name.empty() ? "" : hash_of_files(recipe_.model_path(name));
   }
 
   // Which model answers which capability, for a stage's key.
