@@ -253,6 +253,19 @@ TEST_F(ChangedRunTest, ACapabilityThatTheMixNamesMayBeAbsentFromARound) {
   EXPECT_EQ(absent[0].subject, "later");
 }
 
+TEST_F(ChangedRunTest, AMixWhoseSharesAreAllAbsentDoesNotFallBackOnWhatItLeavesOut) {
+  const auto only_later = recipe({{"[collect]\n",
+                                   "[synthetic.later]\nfile = \"tiny/text.jsonl\"\nfrom_round = 2\n"
+                                   "[curate]\nshares = { later = 1, sum = 0 }\n[collect]\n"}});
+  try {
+    run(only_later, "sft");
+    ADD_FAILURE() << "trained on something else";
+  } catch (const base::UserError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has no rows for sft training"));
+  }
+  EXPECT_EQ(metrics(ledger(), "round 1 / curate", "absent from the mix").at(0).subject, "later");
+}
+
 TEST_F(ChangedRunTest, ASuiteWithoutCheckersIsRefusedBeforeAnythingIsTrained) {
   const auto suite = file_with("suite.jsonl", R"({"messages":[{"role":"user","content":"Tell me a story."}]})" "\n");
   try {

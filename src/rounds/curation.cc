@@ -148,12 +148,12 @@ class Curation {
     options.max_epochs = section_.max_epochs;
     options.seed = work_.seed(stage_);
     leave_out_absent(options);
-    if (options.shares.empty() && options.epochs.empty()) {
+    TrainingMix mix{.stage = stage_, .entries = {}, .content = {}};
+    if (candidates_.empty() || !has_any_share(options)) return mix;
+    if (section_.shares.empty() && options.epochs.empty()) {
       options.rows = 0;
       for (const auto& each : candidates_) options.epochs[each.row.capability] = 1;
     }
-    TrainingMix mix{.stage = stage_, .entries = {}, .content = {}};
-    if (candidates_.empty()) return mix;
     const auto all = rows();
     const auto mixed = curate::mix_rows(all, options);
     base::FieldHasher content;
@@ -208,9 +208,12 @@ class Curation {
         return true;
       });
     }
-    // Nothing with a share is left: the mix would be empty.
-    const bool has_share = std::any_of(options.shares.begin(), options.shares.end(), [](const auto& share) { return share.second > 0; });
-    if (!has_share) options.shares.clear();
+  }
+
+  // Where every capability with a share is absent, the mix is empty: what the recipe left out is no substitute.
+  bool has_any_share(const curate::MixOptions& options) const {
+    return section_.shares.empty() ||
+           std::any_of(options.shares.begin(), options.shares.end(), [](const auto& share) { return share.second > 0; });
   }
 
   Candidate candidate(ledger::GenerationId id, const std::string& from_stage) const {
