@@ -266,6 +266,19 @@ TEST_F(ChangedRunTest, AMixWhoseSharesAreAllAbsentDoesNotFallBackOnWhatItLeavesO
   EXPECT_EQ(metrics(ledger(), "round 1 / curate", "absent from the mix").at(0).subject, "later");
 }
 
+TEST_F(ChangedRunTest, ACutReplyThatMayWinIsLearned) {
+  run(recipe({{"replies_per_prompt = 10\nsampling = { temperature = 1.0, max_tokens = 6 }",
+               "replies_per_prompt = 10\nallow_cut = true\nsampling = { temperature = 1.0, max_tokens = 1 }"}}),
+      "curate");
+  const auto record = ledger();
+  std::int64_t num_cut = 0;
+  for (const auto& decision : record.decisions_of(key_of_stage(record, "round 1 / curate"))) {
+    const bool is_cut = record.find(decision.generation)->reply.back().ending == chat::Ending::kCut;
+    num_cut += decision.is_kept && is_cut ? 1 : 0;
+  }
+  EXPECT_GT(num_cut, 0);
+}
+
 TEST_F(ChangedRunTest, ASuiteWithoutCheckersIsRefusedBeforeAnythingIsTrained) {
   const auto suite = file_with("suite.jsonl", R"({"messages":[{"role":"user","content":"Tell me a story."}]})" "\n");
   try {

@@ -56,6 +56,7 @@ class Curation {
     curate::CleaningOptions options;
     options.max_emojis = section_.max_emojis;
     options.max_exclamation_marks = section_.max_exclamation_marks;
+    options.drop_cut = !work_.recipe.reject.allow_cut;  // what may win may be learned
     options.drop_malformed = section_.drop_malformed;
     options.drop_duplicates = section_.drop_duplicates;
     options.openings.apology_share = section_.apology_share;
