@@ -27,6 +27,8 @@
 namespace drover::rounds {
 namespace {
 
+constexpr std::size_t kScoresPerBatch = 1000;  // each batch waits for the disk once
+
 /// A reply on its way through curation.
 struct Candidate {
   ledger::GenerationId generation;
@@ -262,6 +264,7 @@ class Curation {
     const auto model = work_.load(plan_.reward_model);
     generate::Scorer scorer(model, work_.format(*model));
     std::vector<curate::Decision> decisions;
+    std::vector<ledger::Score> unwritten;
     for (auto& each : candidates_) {
       auto& decision = decisions.emplace_back();
       decision.index = decisions.size() - 1;
@@ -279,12 +282,19 @@ class Curation {
         decision.reason = error.what();
         continue;
       }
-      work_.ledger.add(ledger::Score{.generation = each.generation,
-                                     .stage = stage_,
-                                     .scorer = plan_.reward_model.hash,
-                                     .value = *each.row.reward});
+      unwritten.push_back(
+          {.generation = each.generation, .stage = stage_, .scorer = plan_.reward_model.hash, .value = *each.row.reward});
+      if (unwritten.size() == kScoresPerBatch) write(unwritten);
     }
+    write(unwritten);
     keep(decisions);
+  }
+
+  void write(std::vector<ledger::Score>& scores) {
+    ledger::Ledger::Batch batch(work_.ledger);
+    for (const auto& score : scores) work_.ledger.add(score);
+    batch.commit();
+    scores.clear();
   }
 
   void ask_the_judge() {
