@@ -26,7 +26,8 @@ std::string rating_tables(const RunSummary& summary) {
   for (const auto& rating : summary.ratings) {
     if (rating.kind == RowRating::Kind::kTopic) {
       has_topics = true;
-      topics.add({escaped(rating.stage), escaped(rating.name), with_commas(rating.count)});
+      const auto name = rating.name == "no judge" ? "not sorted: the judge has no say" : escaped(rating.name);
+      topics.add({escaped(rating.stage), name, with_commas(rating.count)});
     } else {
       has_difficulty = true;
       difficulty.add({escaped(rating.stage), escaped(rating.name), fmt::format("{:.2f}", rating.value), with_commas(rating.count)});

@@ -85,7 +85,11 @@ class Curation {
     auto sorted = rows();
     if (section_.topics == "judge") {
       RunJudge judge(work_, plan_.judge, work_.seed(stage_));
-      if (judge.get() == nullptr) return;
+      if (judge.get() == nullptr) {
+        const auto count = std::ssize(candidates_);
+        add_metric("topic", "no judge", static_cast<double>(count), count);
+        return;
+      }
       curate::fill_topics(sorted, *curate::prompted_topics(*judge.get()));
     } else {
       const auto model = model::Model::load(work_.recipe.model_path(section_.topics), {.compute_type = work_.compute_type()});

@@ -49,5 +49,24 @@ TEST(CurationTopics, AreRecordedWithEachReplyAndCounted) {
   EXPECT_EQ(sorted, counted);
 }
 
+TEST(CurationTopics, ThatAJudgeWithoutASayLeavesAreCounted) {
+  const TemporaryFolder folder("topics-no-judge");
+  base::write_file_atomically(folder.path() / "pairs.jsonl", R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 1})" "\n");
+  const auto recipe = tiny_recipe({{"rounds = 6", "rounds = 1"},
+                                   {"steps = 900", "steps = 60"},
+                                   {"replies_per_prompt = 10", "replies_per_prompt = 4"},
+                                   {"[collect]\n", "[judge]\nmodel = \"first\"\ncalibrate_on = [\"" + (folder.path() / "pairs.jsonl").string() +
+                                                       "\"]\n[curate]\ntopics = \"judge\"\n[collect]\n"}});
+  run_recipe(recipe, {.home = folder.path() / "home", .last_stage = "curate", .on_progress = {}, .on_stage = {}});
+  const ledger::Ledger ledger(folder.path() / "home/ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::vector<std::string> topics;
+  for (const auto& metric : ledger.metrics_of(ledger.stages_of_run(ledger.latest_run()->run).back())) {
+    if (metric.name != "topic") continue;
+    topics.push_back(metric.subject);
+    EXPECT_GT(metric.count, 0);
+  }
+  EXPECT_THAT(topics, ::testing::ElementsAre("no judge"));
+}
+
 }  // namespace
 }  // namespace drover::rounds
