@@ -119,8 +119,8 @@ class Curation {
     RunJudge judge(work_, plan_.judge, work_.seed(stage_));
     if (judge.get() == nullptr) return;
     auto rated = rows();
-    curate::judge_difficulty(rated, *judge.get());
-    for (std::size_t i = 0; i < rated.size(); ++i) candidates_[i].row.difficulty = rated[i].difficulty;
+    ask_how_hard(rated, *judge.get());
+    for (std::size_t i = 0; i < rated.size(); ++i) candidates_[i].row = std::move(rated[i]);
     record_difficulty();
   }
 
@@ -187,11 +187,15 @@ class Curation {
         .stage = stage_, .name = name, .subject = subject, .step = 0, .value = value, .low = {}, .high = {}, .count = count});
   }
 
-  // The judge's points of each reply, and their mean by capability.
+  // The judge's points of each reply, and their mean by capability; and how many intentions it found behind the prompt.
   void record_difficulty() {
     std::map<std::string, std::pair<double, std::int64_t>> sums;
     ledger::Ledger::Batch batch(work_.ledger);
     for (const auto& each : candidates_) {
+      if (const auto count = curate::num_intentions(each.row)) {
+        work_.ledger.add(ledger::Score{
+            .generation = each.generation, .stage = stage_, .scorer = "judge intentions", .value = static_cast<double>(*count)});
+      }
       if (!each.row.difficulty) continue;
       auto& [sum, count] = sums[each.row.capability];
       sum += *each.row.difficulty;
@@ -306,8 +310,14 @@ class Curation {
     if (judge.get() == nullptr) return;
     std::vector<curate::Row> judged = rows();
     judge_answered_ = curate::judge_quality(judged, *judge.get()) > 0;
-    curate::judge_difficulty(judged, *judge.get());
+    ask_how_hard(judged, *judge.get());
     for (std::size_t i = 0; i < judged.size(); ++i) candidates_[i].row = std::move(judged[i]);
+  }
+
+  // Intentions cost a list an answer, so they are asked for only where the recipe wants difficulty.
+  void ask_how_hard(std::span<curate::Row> rows, judge::Judge& judge) const {
+    curate::judge_difficulty(rows, judge);
+    if (section_.difficulty) curate::tag_intentions(rows, judge);
   }
 
   void decide(std::size_t index, bool is_kept, const std::string& rule, const std::string& reason) {

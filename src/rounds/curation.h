@@ -36,7 +36,7 @@ struct CurationPlan {
 };
 
 /// Cleaning, decontamination against the run's suites, topics and difficulty where the recipe asks for them (recorded as
-/// scores "topic" and "judge difficulty", and as the metrics "topic", "no judge" for a judge without a say, and
+/// scores "topic", "judge difficulty" and "judge intentions", and as the metrics "topic", "no judge" for a judge without a say, and
 /// "difficulty"), quality (top share of the rewards, or the judge's maximum),
 /// semantic deduplication in the order of quality times difficulty, and the mix (Llama 3 report, 4.2.3). Records a
 /// decision with rule and reason for every reply that goes, is rewritten or enters the mix. A rewritten reply is a

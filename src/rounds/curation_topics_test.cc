@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <map>
 #include <memory>
 
 #include "chat/chat_format.h"
@@ -66,6 +67,27 @@ TEST(CurationTopics, ThatAJudgeWithoutASayLeavesAreCounted) {
     EXPECT_GT(metric.count, 0);
   }
   EXPECT_THAT(topics, ::testing::ElementsAre("no judge"));
+}
+
+// The judge here is of random weights: it says anything, in the form that is asked for.
+TEST(CurationDifficulty, IsTheJudgesPointsAndTheIntentionsBehindThePrompt) {
+  const TemporaryFolder folder("difficulty");
+  base::write_file_atomically(folder.path() / "pairs.jsonl", R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 1})" "\n");
+  const auto recipe =
+      tiny_recipe({{"rounds = 6", "rounds = 1"},
+                   {"steps = 900", "steps = 60"},
+                   {"replies_per_prompt = 10", "replies_per_prompt = 4"},
+                   {"[prompts.sums]\n",
+                    "[start.judge]\nseed = 3\ntokenizer = \"tiny\"\ntext = \"tiny/text.jsonl\"\nhidden_size = 16\nintermediate_size = 32\n"
+                    "max_positions = 8192\ntrain = { learning_rate = 1e-6, steps = 1 }\n[prompts.sums]\n"},
+                   {"[collect]\n", "[judge]\nmodel = \"judge\"\nforce = true\ncalibrate_on = [\"" + (folder.path() / "pairs.jsonl").string() +
+                                       "\"]\n[curate]\ndifficulty = true\n[collect]\n"}});
+  run_recipe(recipe, {.home = folder.path() / "home", .last_stage = "curate", .on_progress = {}, .on_stage = {}});
+  const ledger::Ledger ledger(folder.path() / "home/ledger.sqlite", ledger::Ledger::OpenMode::kReadOnly);
+  std::map<std::string, std::int64_t> scored;
+  for (const auto& score : ledger.scores_of(ledger.stages_of_run(ledger.latest_run()->run).back())) ++scored[score.scorer];
+  EXPECT_GT(scored["judge difficulty"], 0);
+  EXPECT_GT(scored["judge intentions"], 0);
 }
 
 }  // namespace

@@ -187,7 +187,8 @@ struct CurateSection {
                               ///< best ones; the report takes 0.25; 1: quality drops nothing
   std::string topics;  ///< who sorts replies into coarse and fine topics: "judge", or a classifier by `drover train classify`
                        ///< (folder or short name); empty: nobody
-  bool difficulty = false;    ///< whether the judge rates difficulty also where quality drops nothing (reward_share = 1)
+  bool difficulty = false;    ///< whether the judge rates difficulty also where quality drops nothing (reward_share = 1), and lists
+                              ///< the intentions behind each prompt, which are difficulty's other half (curate::worth_of)
   std::string encoder;        ///< sentence encoder for near duplicates: folder or short name; empty: only equal rows go
   double duplicate_threshold = 0.95;     ///< largest cosine between two dialogs that both stay
   std::string against = "all_earlier";   ///< "all_earlier" or "kept": what a dialog is compared with
