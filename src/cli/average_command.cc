@@ -151,7 +151,7 @@ base::ExitStatus average(const AverageOptions& options) {
   model::use_threads(options.threads);
   const auto folders = folders_of(options);
   // Looked at and held before anything is scored.
-  const train::ResultFolder result(options.out, folders.front(), {});
+  const train::ResultFolder result(options.out, {.sources = {{"a model that is averaged", folders.front()}}});
   const auto checkpoints = model::Checkpoints::open(folders);
   for (const auto& folder : checkpoints.of_unknown_lineage()) {
     fmt::print(stderr, "drover: warning: '{}' does not say which start model it was trained from; the mean of models with different starts is seldom any good.\n",

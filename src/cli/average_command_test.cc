@@ -153,7 +153,7 @@ TEST(Average, ThePlaceOfTheResultIsLookedAtBeforeAnythingIsScored) {
     return result.errors;
   };
   EXPECT_THAT(refusal("full"), HasSubstr("holds other files than a model"));
-  const train::ResultFolder held(folder.path() / "mean", folder.path() / "1", {});
+  const train::ResultFolder held(folder.path() / "mean", {.sources = {}});
   EXPECT_THAT(refusal("mean"), HasSubstr("Another run is using mean."));
 }
 

@@ -73,6 +73,14 @@ ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, con
                              on_step);
 }
 
+train::BesideResult beside_result(const TrainArguments& arguments, const std::filesystem::path& start) {
+  return {.sources = {{"the start model", start}},
+          .checkpoints = arguments.checkpoint,
+          .logs = {{"The log", arguments.log},
+                   {"The folder for TensorBoard", arguments.tensorboard},
+                   {"The cache of the reference", arguments.kind == "dpo" ? reference_cache(arguments) : std::filesystem::path()}}};
+}
+
 /// Bytes of what the run writes at its end: its model in the type that computes, or an adapter's float32 numbers.
 std::int64_t result_bytes(const TrainArguments& arguments, const train::RunOutlook& outlook) {
   constexpr std::int64_t kOtherFiles = 16 << 20;  // configuration and tokenizer
@@ -87,7 +95,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   arguments.train.lora.validate();  // before anything is loaded
   if (!arguments.log.empty()) base::check_output_file(arguments.log);
   const auto start_path = model::model_path(arguments.model);
-  const train::ResultFolder result(arguments.out, start_path, arguments.checkpoint, arguments.train.lora.is_on());
+  const train::ResultFolder result(arguments.out, beside_result(arguments, start_path), arguments.train.lora.is_on());
   model::use_threads(arguments.threads);
   // In float32, because that is what master weights are, but for adapters, which leave the weights as they compute; the run lets go of it
   // once it has copied them.

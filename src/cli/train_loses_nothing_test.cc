@@ -117,6 +117,13 @@ TEST_F(TrainLosesNothing, APlaceThatCannotTakeTheResultIsRefusedBeforeTheFirstSt
   EXPECT_THAT(message("-o ."), HasSubstr("holds other files than a model"));
   EXPECT_THAT(message("-o start"), HasSubstr("the start model"));
   EXPECT_THAT(message("-o out --checkpoint out/saved"), HasSubstr("get into each other's way"));
+  EXPECT_THAT(message("-o out --tensorboard out/events"), HasSubstr("The folder for TensorBoard 'out/events' would lie in 'out'"));
+  std::filesystem::create_directory(folder_.path() / "out");
+  EXPECT_THAT(message("-o out --log out/run.jsonl"), HasSubstr("The log 'out/run.jsonl' would lie in 'out'"));
+  const auto cached = train("dpo start pairs.jsonl --steps 1 -o out --reference-cache out/cache");
+  EXPECT_EQ(cached.status, 1);
+  EXPECT_THAT(cached.errors, HasSubstr("The cache of the reference 'out/cache' would lie in 'out'"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "out"));
 }
 
 TEST_F(TrainLosesNothing, ALogGoesOnWithoutStepsTwice) {

@@ -24,14 +24,21 @@ bool lies_in(const fs::path& inner, const fs::path& outer) {
 
 }  // namespace
 
-ResultFolder::ResultFolder(const fs::path& target, const fs::path& start, const fs::path& checkpoints, bool is_adapter) {
+ResultFolder::ResultFolder(const fs::path& target, const BesideResult& beside, bool is_adapter) {
   model::check_place(target, is_adapter ? "adapter" : "model", is_adapter ? "adapter_config.json" : "config.json");
   const auto place = place_of(target);
-  if (lies_in(place_of(start), place)) {
-    throw base::UserError("'{}' is where the start model stands: the result would replace it. Give another folder.", target.string());
+  for (const auto& [what, path] : beside.sources) {
+    if (!lies_in(place_of(path), place)) continue;
+    throw base::UserError("'{}' is where {} stands: the result would replace it. Give another folder.", target.string(), what);
   }
+  const auto& checkpoints = beside.checkpoints;
   if (!checkpoints.empty() && (lies_in(place_of(checkpoints), place) || lies_in(place, place_of(checkpoints)))) {
     throw base::UserError("Checkpoints in '{}' and the result in '{}' get into each other's way. Give two folders that lie apart.", checkpoints.string(),
+                          target.string());
+  }
+  for (const auto& [what, path] : beside.logs) {
+    if (path.empty() || !lies_in(place_of(path), place)) continue;
+    throw base::UserError("{} '{}' would lie in '{}', which the result replaces as a whole. Give it a place outside of that folder.", what, path.string(),
                           target.string());
   }
   std::error_code fault;

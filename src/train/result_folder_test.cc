@@ -22,9 +22,13 @@ class ResultFolderTest : public testing::Test {
   }
   ~ResultFolderTest() override { fs::remove_all(folder_); }
 
-  std::string refusal(const fs::path& target, const fs::path& checkpoints = {}) const {
+  BesideResult beside(const fs::path& checkpoints = {}) const { return {.sources = {{"the start model", folder_ / "start"}}, .checkpoints = checkpoints}; }
+
+  std::string refusal(const fs::path& target, const fs::path& checkpoints = {}) const { return refusal(target, beside(checkpoints)); }
+
+  static std::string refusal(const fs::path& target, const BesideResult& beside) {
     try {
-      const ResultFolder result(target, folder_ / "start", checkpoints);
+      const ResultFolder result(target, beside);
     } catch (const base::Error& error) {
       return error.what();
     }
@@ -36,7 +40,7 @@ class ResultFolderTest : public testing::Test {
 
 TEST_F(ResultFolderTest, HoldsItsPlaceAndLeavesNothingBehind) {
   {
-    const ResultFolder result(folder_ / "runs/out", folder_ / "start", {});
+    const ResultFolder result(folder_ / "runs/out", beside());
     EXPECT_THAT(refusal(folder_ / "runs/out/"), HasSubstr("Another run is using"));
     EXPECT_EQ(refusal(folder_ / "runs/other"), "taken");
   }
@@ -56,7 +60,7 @@ TEST_F(ResultFolderTest, AModelDoesNotReplaceAnAdapterNorTheOtherWayRound) {
   std::ofstream(folder_ / "model/config.json") << "{}";
   fs::create_directories(folder_ / "adapter");
   std::ofstream(folder_ / "adapter/adapter_config.json") << "{}";
-  const auto take = [&](const char* name, bool is_adapter) { const ResultFolder result(folder_ / name, folder_ / "start", {}, is_adapter); };
+  const auto take = [&](const char* name, bool is_adapter) { const ResultFolder result(folder_ / name, beside(), is_adapter); };
   EXPECT_NO_THROW(take("model", false));
   EXPECT_NO_THROW(take("adapter", true));
   EXPECT_THROW(take("model", true), base::UserError);
@@ -75,6 +79,15 @@ TEST_F(ResultFolderTest, RefusesCheckpointsThatItWouldReplace) {
   EXPECT_THAT(refusal(folder_ / "out", folder_ / "out"), HasSubstr("get into each other's way"));
   EXPECT_THAT(refusal(folder_ / "saved/out", folder_ / "saved"), HasSubstr("get into each other's way"));
   EXPECT_EQ(refusal(folder_ / "out", folder_ / "out2"), "taken");
+}
+
+TEST_F(ResultFolderTest, RefusesLogsThatItWouldReplace) {
+  const auto with_log = [&](const fs::path& log) { return BesideResult{.sources = {}, .logs = {{"The log", {}}, {"The log", log}}}; };
+  for (const char* log : {"runs/out/run.jsonl", "runs/out", "runs/other/../out/events/"}) {
+    EXPECT_THAT(refusal(folder_ / "runs/out", with_log(folder_ / log)), HasSubstr("which the result replaces as a whole")) << log;
+  }
+  EXPECT_EQ(refusal(folder_ / "runs/out", with_log(folder_ / "runs")), "taken") << "events beside results are common";
+  EXPECT_EQ(refusal(folder_ / "runs/out", with_log(folder_ / "runs/out.jsonl")), "taken");
 }
 
 }  // namespace
