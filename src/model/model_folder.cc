@@ -1,9 +1,8 @@
 #include "model/model_folder.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "model/config_json.h"
 #include "model/decoder.h"
+#include "model/put_in_place.h"
 #include "model/tensor_of_view.h"
 #include "model/tokenizer_files.h"
 #include "weights/safetensors_writer.h"
@@ -54,11 +54,19 @@ void remove_leftovers(const fs::path& target) {
   }
 }
 
+fs::path without_slash(const fs::path& folder) { return folder.has_filename() ? folder : folder.parent_path(); }
+
+bool is_mount_point(const fs::path& folder) {
+  struct stat own {}, above {};
+  const auto parent = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
+  return ::lstat(folder.c_str(), &own) == 0 && ::stat(parent.c_str(), &above) == 0 && own.st_dev != above.st_dev;
+}
+
 // A folder that appears whole or not at all: it is made beside its place and renamed.
 class FolderUnderConstruction {
  public:
   explicit FolderUnderConstruction(const fs::path& target)
-      : target_(target.has_filename() ? target : target.parent_path()),
+      : target_(without_slash(target)),
         temporary_(target_.parent_path() / fmt::format(".{}.{}.partial", target_.filename().string(), getpid())) {
     std::error_code error;
     remove_leftovers(target_);
@@ -70,25 +78,20 @@ class FolderUnderConstruction {
   FolderUnderConstruction& operator=(const FolderUnderConstruction&) = delete;
   ~FolderUnderConstruction() {
     std::error_code ignored;
-    fs::remove_all(temporary_, ignored);
+    if (!is_finished_) fs::remove_all(temporary_, ignored);
   }
 
   const fs::path& path() const { return temporary_; }
 
   void commit() {
-    // Exchanging leaves no moment without a folder in this place; the destructor then removes the old one.
-    if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) return;
-    const fs::path old = target_.parent_path() / fmt::format(".{}.{}.old", target_.filename().string(), getpid());
-    std::error_code error;
-    if (fs::exists(target_)) fs::rename(target_, old, error);
-    if (!error) fs::rename(temporary_, target_, error);
-    if (error) throw base::SurroundingsError("The folder '{}' could not be put in its place: {}.", target_.string(), error.message());
-    fs::remove_all(old, error);
+    is_finished_ = true;  // from here on it is the only copy of somebody's work
+    put_in_place(temporary_, target_);
   }
 
  private:
   fs::path target_;
   fs::path temporary_;
+  bool is_finished_ = false;
 };
 
 void write_weights_of(const Decoder& decoder, const fs::path& folder) {
@@ -110,6 +113,14 @@ void check_place(const fs::path& folder, std::string_view what, std::string_view
   if (!fs::is_directory(folder)) throw base::UserError("'{}' is a file; give a folder for the {}.", folder.string(), what);
   if (!fs::is_empty(folder) && !fs::exists(folder / mark)) {
     throw base::UserError("'{}' holds other files than {} {}; give a new or empty folder.", folder.string(), what.front() == 'a' ? "an" : "a", what);
+  }
+  // The system renames no folder onto these.
+  const auto place = without_slash(folder);
+  if (place.filename() == "." || place.filename() == "..") {
+    throw base::UserError("'{}' cannot be replaced as a whole; give the folder by its name.", folder.string());
+  }
+  if (is_mount_point(place)) {
+    throw base::UserError("A disk is mounted at '{}', so it cannot be replaced as a whole; give a folder in it.", folder.string());
   }
 }
 

@@ -21,12 +21,12 @@ struct ModelFolder {
   std::optional<std::string> chat_template;
 };
 
-/// Throws UserError when `write_folder` could not write there: a file, or a folder that is not empty and lacks `mark`.
+/// Throws UserError when `write_folder` could not write there: a file, a folder that is not empty and lacks `mark`, a mount point, "." or "..".
 void check_place(const std::filesystem::path& folder, std::string_view what, std::string_view mark);
 
 /// Writes a folder that appears whole or not at all, also when the process is killed: `write` gets the folder that its files belong into.
-/// An earlier folder at this place is replaced when it is empty or holds the file `mark`; any other throws UserError, which calls what is
-/// written `what`.
+/// An earlier folder at this place is replaced as `check_place` says, whose UserError calls what is written `what`. A finished folder that
+/// the system does not let into its place is kept (put_in_place.h).
 void write_folder(const std::filesystem::path& target, std::string_view what, std::string_view mark,
                   const std::function<void(const std::filesystem::path& folder)>& write);
 
