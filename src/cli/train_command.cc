@@ -113,6 +113,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   };
   options.on_progress = progress.on_progress();
   options.on_warning = [&](const std::string& warning) { log.warn(warning); };
+  options.on_unsaved = [&](const std::string& fault) { log.complain(fault); };
   options.on_stopped = [&](const train::StoppedRun& stopped) { log.say_how_to_go_on(stopped); };
   const auto origin = model::weights_hash(*start);
   const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(start_path), .start = origin, .seed = options.seed,

@@ -130,10 +130,14 @@ bool TrainLog::attempt(const std::function<void()>& write) {
     write();
     return true;
   } catch (const base::SurroundingsError& error) {
-    if (complaint_ != error.what()) fmt::print(stderr, "drover: warning: {} The run goes on.\n", error.what());
-    complaint_ = error.what();
+    complain(error.what());
     return false;
   }
+}
+
+void TrainLog::complain(const std::string& fault) {
+  if (complaint_ != fault) fmt::print(stderr, "drover: warning: {} The run goes on.\n", fault);
+  complaint_ = fault;
 }
 
 void TrainLog::write_events(const train::StepReport& report) {

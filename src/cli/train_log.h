@@ -34,10 +34,13 @@ class TrainLog {
   /// What does not end the run, in sentences.
   void warn(const std::string& warning) const;
 
+  /// Something that should be on the disk is not, and why; the run goes on.
+  void complain(const std::string& fault);
+
   /// For a run that somebody ended: whether the same command goes on from there.
   void say_how_to_go_on(const train::StoppedRun& stopped) const;
 
-  /// Once the result is written: throws SurroundingsError when something of the log could not be.
+  /// Once the result is written: throws SurroundingsError when something else could not be.
   void finish() const;
 
  private:

@@ -31,6 +31,17 @@ TEST_F(TrainLosesNothing, AFullDiskDuringACheckpointLosesNothing) {
   EXPECT_EQ(run_script("drover info out --json", folder_).output, expected);
 }
 
+TEST_F(TrainLosesNothing, ACheckpointThatCannotBeWrittenDoesNotEndTheRun) {
+  std::filesystem::create_directories(folder_.path() / "saved/step_00000002.safetensors/in the way");
+  const auto result = train("sft start dialogs.jsonl -o out --steps 4 --checkpoint saved --checkpoint-every 2");
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.errors, HasSubstr("step_00000002.safetensors cannot be put in place"));
+  EXPECT_THAT(result.errors, HasSubstr("The run goes on."));
+  EXPECT_THAT(result.errors, HasSubstr("The model is written."));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / "out/model.safetensors"));
+  EXPECT_TRUE(std::filesystem::is_regular_file(folder_.path() / "saved/step_00000004.safetensors"));
+}
+
 TEST_F(TrainLosesNothing, ARunThatWasKilledGoesOnBitForBit) {
   const std::string run = "dpo start pairs.jsonl --steps 60 --rows-per-step 2 --lr 1e-4 --checkpoint-every 3 --json";
   const auto whole = train(run + " -o whole");

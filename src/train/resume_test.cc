@@ -80,6 +80,21 @@ TEST_F(Resume, ARunThatEndsSaysWhetherItsStateIsSaved) {
   EXPECT_EQ(stopped->newest_saved, std::nullopt);
 }
 
+TEST_F(Resume, ACheckpointThatCannotBeWrittenDoesNotEndTheRun) {
+  auto options = one_step();
+  options.steps = 4;
+  const auto expected = train_sft(start_, sft_rows_, options);
+  options.checkpoint_folder = folder_;
+  options.checkpoint_every = 2;
+  // What stands where these states should go cannot be replaced.
+  for (const char* name : {"step_00000002.safetensors", "step_00000004.safetensors"}) std::filesystem::create_directories(folder_ / name / "in the way");
+  EXPECT_THROW(train_sft(start_, sft_rows_, options), base::SurroundingsError) << "nobody hears of it";
+  std::vector<std::string> faults;
+  options.on_unsaved = [&faults](const std::string& fault) { faults.push_back(fault); };
+  EXPECT_EQ(train_sft(start_, sft_rows_, options)->hash(), expected->hash());
+  EXPECT_THAT(faults, testing::ElementsAre(HasSubstr("step_00000002.safetensors"), HasSubstr("step_00000004.safetensors")));
+}
+
 TEST_F(Resume, ACheckpointOfAnotherRunIsRefused) {
   auto options = one_step();
   options.checkpoint_folder = folder_;

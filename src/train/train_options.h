@@ -70,6 +70,7 @@ struct TrainOptions {
   std::vector<std::int64_t> row_lines = {};  ///< the line of its file that each row comes from; empty: rows are named by their number
   std::function<void(const StoppedRun&)> on_stopped = {};  ///< hears of a run with checkpoints that its OnStep ended, before that exception goes on
   std::function<void(const std::string&)> on_warning = {};  ///< hears, in sentences, of what went wrong and does not end the run
+  std::function<void(const std::string&)> on_unsaved = {};  ///< hears why a checkpoint cannot be written, and the run goes on; not given: on_warning hears it, or the run ends
   OnStart on_start = {};                     ///< hears of the run before its first step; costs the time of one packed row, or two short ones
   base::OnProgress on_progress = {};         ///< hears of the reference pass
 

@@ -141,7 +141,7 @@ class TrainingRun {
         if (checkpoint) save_stopped(*checkpoint);
         throw;
       }
-      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) save(*checkpoint);
+      if (checkpoint && (done % options_.checkpoint_every == 0 || done == total)) save_or_complain(*checkpoint);
       if (done < total && options_.stop_when_lost) stop_when_lost(report);
       if (const auto doubt = monitor_.reason_to_doubt(); doubt && options_.on_warning) {
         options_.on_warning(fmt::format("{} step {}: {}. The learning rate ({}) may be too low or too high.", what_, done, *doubt, options_.learning_rate));
@@ -157,6 +157,17 @@ class TrainingRun {
  private:
   void save(const Checkpoint& checkpoint) const {
     checkpoint.save(*learner_, {.objective = objective_.state(), .losses = monitor_.state()});
+  }
+
+  /// A disk that refuses costs this checkpoint, and not what was trained.
+  void save_or_complain(const Checkpoint& checkpoint) const {
+    const auto& complain = options_.on_unsaved ? options_.on_unsaved : options_.on_warning;
+    try {
+      save(checkpoint);
+    } catch (const base::SurroundingsError& error) {
+      if (!complain) throw;
+      complain(error.what());
+    }
   }
 
   /// Of a run that its listener ends. A disk that refuses does not hide why it ends, but it is told.
