@@ -92,6 +92,16 @@ std::string metadata_at(const weights::SafetensorsFile& file, const std::string&
   return found == file.metadata().end() ? std::string() : found->second;
 }
 
+/// Whether the file holds the bytes that were written, and these when they are named.
+bool is_whole(const std::filesystem::path& path, const std::optional<std::string>& content = {}) {
+  try {
+    const auto file = weights::SafetensorsFile::open(path);
+    return content.value_or(metadata_at(file, "content")) == content_of(file);
+  } catch (const base::UserError&) {  // no such file at all
+    return false;
+  }
+}
+
 std::optional<std::int64_t> whole_number(std::string_view text) {
   std::int64_t number = -1;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -175,7 +185,8 @@ std::vector<std::filesystem::path> Checkpoint::newest_first() const {
 
 std::optional<std::int64_t> Checkpoint::newest_step() const {
   const auto paths = newest_first();
-  return paths.empty() ? std::nullopt : steps_in(paths.front());
+  const auto newest = std::ranges::find_if(paths, [](const auto& path) { return is_whole(path); });
+  return newest == paths.end() ? std::nullopt : steps_in(*newest);
 }
 
 void Checkpoint::save(const Learner& learner, const RunNotes& notes) const {
@@ -197,14 +208,21 @@ void Checkpoint::save(const Learner& learner, const RunNotes& notes) const {
   const auto path = folder_ / fmt::format("{}{:08}{}", kPrefix, learner.num_steps(), kSuffix);
   weights::write_safetensors(path, views,
                              {{"format", kFormat}, {"run", key_}, {"steps", std::to_string(learner.num_steps())}, {"content", content}}, bytes);
-  if (content_of(weights::SafetensorsFile::open(path)) != content) {
+  std::error_code ignored;
+  if (!is_whole(path, content)) {
+    std::filesystem::remove(path, ignored);
     throw base::SurroundingsError("{} reads back other bytes than were written: the disk or its driver is at fault. Earlier checkpoints are kept.",
                                   path.string());
   }
-  const auto paths = newest_first();
-  for (std::size_t i = static_cast<std::size_t>(keep_); i < paths.size(); ++i) {
-    std::error_code ignored;
-    std::filesystem::remove(paths[i], ignored);
+  std::int64_t kept = 0;
+  for (const auto& other : newest_first()) {
+    // Later steps than this one are damaged files that the run passed over.
+    const bool is_kept = steps_in(other) <= learner.num_steps() && kept < keep_;
+    if (is_kept) {
+      ++kept;
+    } else {
+      std::filesystem::remove(other, ignored);
+    }
   }
 }
 
@@ -233,13 +251,7 @@ std::optional<RunNotes> Checkpoint::restore(Learner& learner) const {
   if (paths.empty()) return std::nullopt;
   // A file whose bytes are not those that were written counts as if it were not there; an older one may be whole.
   for (const auto& path : paths) {
-    try {
-      const auto file = weights::SafetensorsFile::open(path);
-      if (metadata_at(file, "content") != content_of(file)) continue;
-    } catch (const base::UserError&) {
-      continue;
-    }
-    return restore_from(path, learner);
+    if (is_whole(path)) return restore_from(path, learner);
   }
   throw base::UserError("{} is damaged and there is no other checkpoint. Remove it to begin anew.", paths.front().string());
 }

@@ -28,11 +28,11 @@ class Checkpoint {
   /// run left half-written is removed. `key` names everything that the run's numbers depend on; the newest `keep` states are kept.
   Checkpoint(const std::filesystem::path& folder, std::string key, std::int64_t keep = 1);
 
-  /// Writes the state, whole or not at all, and reads it back; only then older ones go. Throws SurroundingsError when the disk refuses
+  /// Writes the state, whole or not at all, and reads it back; only then older ones go, and later ones, which `restore` passed over. Throws SurroundingsError when the disk refuses
   /// or gives other bytes back; what was there before is still there then.
   void save(const Learner& learner, const RunNotes& notes) const;
 
-  /// The step of the newest state in the folder; nothing when there is none.
+  /// The step of the newest whole state in the folder, which is read for it; nothing when there is none.
   std::optional<std::int64_t> newest_step() const;
 
   /// Reads the newest whole state into the learner and returns its notes, or nothing when there is none. Throws UserError when it

@@ -137,6 +137,39 @@ TEST_F(Resume, ADamagedCheckpointIsPassedOverForAnOlderOne) {
   EXPECT_EQ(again->hash(), expected->hash());
 }
 
+TEST_F(Resume, ADamagedCheckpointOfALaterStepDoesNotPushANewOneOut) {
+  auto options = one_step();
+  options.steps = 6;
+  options.checkpoint_folder = folder_;
+  options.checkpoint_every = 2;
+  options.keep_checkpoints = 2;
+  const auto saved = [&](std::int64_t step) { return folder_ / ("step_0000000" + std::to_string(step) + ".safetensors"); };
+  const auto stop_after = [&](std::int64_t step) {
+    std::vector<std::int64_t> steps;
+    EXPECT_THROW(train_sft(start_, sft_rows_, options,
+                           [&](const StepReport& report) {
+                             steps.push_back(report.step);
+                             if (report.step == step) throw Stopped();
+                           }),
+                 Stopped);
+    return steps;
+  };
+  stop_after(4);
+  for (const std::int64_t damaged : {4, 6}) base::write_file_atomically(saved(damaged), "damaged");
+  EXPECT_THAT(stop_after(3), testing::ElementsAre(3)) << "from the state after step 2";
+  EXPECT_TRUE(std::filesystem::exists(saved(3)));
+  EXPECT_TRUE(std::filesystem::exists(saved(2)));
+  EXPECT_FALSE(std::filesystem::exists(saved(4))) << "what no run can go on from goes";
+  EXPECT_THAT(stop_after(4), testing::ElementsAre(4));
+  // Where a state cannot be saved the newest whole one is named, and no damaged one.
+  std::filesystem::create_directories(saved(5) / "in the way");
+  base::write_file_atomically(saved(6), "damaged");
+  std::optional<StoppedRun> stopped;
+  options.on_stopped = [&stopped](const StoppedRun& said) { stopped = said; };
+  EXPECT_THAT(stop_after(5), testing::ElementsAre(5));
+  EXPECT_EQ(stopped.value().newest_saved, 4);
+}
+
 TEST_F(Resume, TwoRunsOnOneFolderAreRefused) {
   auto options = one_step();
   options.checkpoint_folder = folder_;

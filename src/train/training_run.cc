@@ -175,11 +175,12 @@ class TrainingRun {
     StoppedRun stopped{.step = learner_->num_steps()};
     try {
       save(checkpoint);
+      stopped.newest_saved = stopped.step;
     } catch (const std::exception& error) {  // a disk that refuses, or no memory for the copies
       stopped.fault = error.what();
     }
     if (!options_.on_stopped) return;
-    stopped.newest_saved = newest_of(checkpoint);
+    if (!stopped.newest_saved) stopped.newest_saved = newest_of(checkpoint);
     options_.on_stopped(stopped);
   }
 
