@@ -36,6 +36,11 @@ void AdamW::step(const std::vector<at::Tensor>& gradients, double learning_rate,
   }
 }
 
+void AdamW::free_moments() {
+  first_.clear();
+  second_.clear();
+}
+
 double global_norm(const std::vector<at::Tensor>& gradients) {
   double squares = 0.0;
   for (const auto& gradient : gradients) {

@@ -24,6 +24,8 @@ class AdamW {
   const std::vector<at::Tensor>& second_moments() const { return second_; }
   std::int64_t num_steps() const { return num_steps_; }
   void set_num_steps(std::int64_t steps) { num_steps_ = steps; }
+  /// Gives the moments back; there is no step after it.
+  void free_moments();
 
  private:
   AdamWOptions options_;

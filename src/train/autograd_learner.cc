@@ -153,7 +153,9 @@ class AutogradLearner final : public Learner {
     return model::with_tensors(*adapter_, copies(masters_, at::kFloat));
   }
 
-  std::shared_ptr<const model::Decoder> finished() const override {
+  std::shared_ptr<const model::Decoder> finished() override {
+    gradients_.clear();
+    optimizer_.free_moments();
     if (adapter_) return model::merged(model::Decoder(working_->config(), copies(working_->parameters(), working_->dtype())), *adapter());
     return std::make_shared<const model::Decoder>(working_->config(), copies(masters_, working_->dtype()));
   }

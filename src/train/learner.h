@@ -73,8 +73,9 @@ class Learner {
   /// The adapter as it has learned, float32; nothing where all parameters learn.
   virtual std::optional<model::Adapter> adapter() const = 0;
 
-  /// A copy to keep, in the type that computes; an adapter is merged into it.
-  virtual std::shared_ptr<const model::Decoder> finished() const = 0;
+  /// A copy to keep, in the type that computes; an adapter is merged into it. Gradients and moments are given back first, so that it takes no
+  /// more memory than a step did: nothing learns after it.
+  virtual std::shared_ptr<const model::Decoder> finished() = 0;
 };
 
 /// The plainly right learner: LibTorch's autograd over model::Decoder. Any device. `adapter`: what learns over the frozen weights of `start`;

@@ -74,8 +74,8 @@ class PackedLearner final : public Learner {
     return model::with_tensors(*adapter_, decoder_->read(Kept::kMaster));
   }
 
-  std::shared_ptr<const model::Decoder> finished() const override {
-    decoder_->free_passes();  // the copy comes in their place
+  std::shared_ptr<const model::Decoder> finished() override {
+    decoder_->free_all_but_weights();  // the copy comes in their place
     auto plain = std::make_shared<const model::Decoder>(decoder_->config(), decoder_->read(Kept::kWeights));
     return adapter_ ? model::merged(*plain, *adapter()) : plain;
   }

@@ -185,7 +185,9 @@ class TrainedDecoderOf final : public TrainedDecoder {
     if (embedding_) embedding_->write(what, values);
   }
 
-  void free_passes() override {
+  void free_all_but_weights() override {
+    for_each_any_matrix([](TrainedMatrix<Element>& matrix) { matrix.free_gradient_and_moments(); });
+    if (embedding_) embedding_->free_gradient_and_moments();
     is_ready_ = false;
     pass_ = {};
     streams_.clear();

@@ -42,8 +42,9 @@ class TrainedDecoder {
   /// One step of AdamW; one-dimensional parameters are not decayed.
   virtual void update(const AdamWStep& step) = 0;
 
-  /// Gives back what passes keep; the next one takes it again.
-  virtual void free_passes() = 0;
+  /// Gives back what passes keep, and gradients and moments of matrices and the embedding: nearly all. Then weights and masters can be read and
+  /// outputs computed, but nothing learns any more.
+  virtual void free_all_but_weights() = 0;
 
   /// What learns: names in the order of `parameter_shapes`, or of an adapter's `tensors_of`.
   virtual const std::vector<std::string>& learned_names() const = 0;

@@ -61,6 +61,11 @@ void TrainedEmbedding::update(const AdamWStep& step) {
   });
 }
 
+void TrainedEmbedding::free_gradient_and_moments() {
+  gradient_ = first_ = second_ = nullptr;
+  for (std::size_t i = 1; i < 4; ++i) memory_[i].free();
+}
+
 NamedTensors TrainedEmbedding::read(Kept what) const {
   const bool as_it_computes = what == Kept::kWeights && is_rounded_;
   const at::Tensor values = at::empty({rows_, given_width_}, as_it_computes ? at::kBFloat16 : at::kFloat);

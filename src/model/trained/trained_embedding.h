@@ -28,6 +28,8 @@ class TrainedEmbedding {
   void clear_gradient();
   double gradient_squares() const;
   void update(const AdamWStep& step);
+  /// After it nothing but `read_row`, and `read` and `write` of masters.
+  void free_gradient_and_moments();
 
   NamedTensors read(Kept what) const;
   void write(Kept what, const NamedTensors& values);

@@ -103,6 +103,12 @@ void TrainedMatrix<Element>::update(const AdamWStep& step, std::int64_t begin, s
 }
 
 template <typename Element>
+void TrainedMatrix<Element>::free_gradient_and_moments() {
+  gradient_ = first_ = second_ = nullptr;
+  for (std::size_t i = 2; i < 5; ++i) memory_[i].free();
+}
+
+template <typename Element>
 void TrainedMatrix<Element>::read_panel(Kept what, std::int64_t p, float* to) const {
   const std::int64_t at = p * product_inputs() * kPanelColumns;
   if (what == Kept::kMaster || what == Kept::kWeights) {

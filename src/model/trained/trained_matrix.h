@@ -50,6 +50,8 @@ class TrainedMatrix {
   void clear_gradient(std::int64_t begin, std::int64_t end);
   double gradient_squares(std::int64_t begin, std::int64_t end) const;
   void update(const AdamWStep& step, std::int64_t begin, std::int64_t end);
+  /// After it none of the four above, nor `read` and `write` of what is gone.
+  void free_gradient_and_moments();
 
   /// AdamW's step for the pairs, and LowRank::write: the columns behind the weights follow.
   void update_low_rank(const AdamWStep& step);
