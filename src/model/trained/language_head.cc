@@ -1,6 +1,7 @@
 #include "model/trained/language_head.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -36,6 +37,7 @@ void LanguageHead<Element>::forward(const Element* hidden, std::span<const std::
   hidden_ = hidden;
   targets_.assign(targets.begin(), targets.end());
   log_probs_.resize(targets.size());
+  misses_.resize(targets.size());
   const auto count = static_cast<std::int64_t>(targets.size());
   kept_.reserve(static_cast<std::size_t>(std::min(count, positions_kept()) * width()) * sizeof(Element));
   logits_.reserve(static_cast<std::size_t>(std::min(count, kLogitRows) * width()) * sizeof(float));
@@ -67,13 +69,16 @@ void LanguageHead<Element>::probabilities(std::int64_t begin, std::int64_t end) 
       const float log_sum = kernels.log_sum_exp(row, vocab_size_);
       const auto at = static_cast<std::size_t>(first + r);
       log_probs_[at] = row[targets_[at]] - log_sum;
-      kernels.exponentials(row, log_sum, width(), kept + (first - begin + r) * width());
+      misses_[at] = -std::expm1(log_probs_[at]);
+      auto* kept_row = kept + (first - begin + r) * width();
+      kernels.exponentials(row, log_sum, width(), kept_row);
+      kept_row[targets_[at]] = Element{};
     });
   }
   kept_begin_ = begin;
 }
 
-// d log_prob = onehot - p: what p gives is summed over parts of the vocabulary, in order.
+// d log_prob = onehot - p: the target's 1 - p, and for the others what p gives, summed over parts of the vocabulary in order.
 template <typename Element>
 void LanguageHead<Element>::add_hidden_gradients(const float* gradients, std::int64_t begin, std::int64_t end, float* out) {
   const auto& kernels = training_kernels<Element>();
@@ -104,6 +109,7 @@ void LanguageHead<Element>::add_hidden_gradients(const float* gradients, std::in
     const std::int64_t at = begin + r;
     float* to = out + at * inputs;
     matrix_->read_row(targets_[static_cast<std::size_t>(at)], to);
+    for (std::int64_t i = 0; i < inputs; ++i) to[i] *= misses_[static_cast<std::size_t>(at)];
     for (std::int64_t part = 0; part < kParts; ++part) kernels.add_scaled(sums + (part * rows + r) * inputs, -1.0F, inputs, to);
     for (std::int64_t i = 0; i < inputs; ++i) to[i] *= gradients[at];
   });
@@ -138,7 +144,8 @@ void LanguageHead<Element>::add_weight_gradients(const float* gradients, std::in
     }
     for (const std::int64_t at : aims[static_cast<std::size_t>(panel)]) {
       const std::int64_t column = targets_[static_cast<std::size_t>(at)] % kPanelColumns;
-      for (std::int64_t i = 0; i < inputs; ++i) gradient[i * kPanelColumns + column] += gradients[at] * widened(hidden_[at * inputs + i]);
+      const float factor = gradients[at] * misses_[static_cast<std::size_t>(at)];
+      for (std::int64_t i = 0; i < inputs; ++i) gradient[i * kPanelColumns + column] += factor * widened(hidden_[at * inputs + i]);
     }
   });
 }

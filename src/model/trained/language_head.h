@@ -11,7 +11,8 @@ namespace drover::model {
 
 /// Log-probabilities of targets under softmax(hidden * W^T), and their backward. Logits exist for 128 positions at a time; what is kept
 /// for the backward pass are probabilities, for as many positions as `most_kept_bytes` hold, at least
-/// 128. Others are computed again.
+/// 128. Others are computed again. A target's own term stays in float32: what a confident token still has to learn, 1 - p, is less than
+/// a bfloat16 of p can tell.
 template <typename Element>
 class LanguageHead {
  public:
@@ -49,6 +50,7 @@ class LanguageHead {
   const Element* hidden_ = nullptr;
   std::vector<std::int32_t> targets_;
   std::vector<float> log_probs_;
+  std::vector<float> misses_;    // 1 - p of each target, exact where p is nearly 1
   std::int64_t kept_begin_ = 0;  // the first position whose probabilities are kept
   Buffer logits_, kept_, parts_, pairs_;
 };

@@ -56,12 +56,51 @@ class LanguageHeadOf : public testing::Test {
     }
   }
 };
+
+// One position whose target has a probability of 0.9985 to 0.9999: what it still pulls is within 1% of what it should.
+template <typename Element>
+void expect_a_confident_token_to_learn() {
+  at::manual_seed(2);
+  constexpr std::int64_t kVocab = 70;
+  const DecoderConfig config = tiny_config(kVocab, 64);
+  NamedTensors parameters = random_decoder(config, 1)->parameters();
+  const Tensor weight = (at::randn({kVocab, 64}) * 0.5).to(kTypeOf<Element>).to(at::kFloat);
+  for (auto& [name, value] : parameters) {
+    if (name == "model.embed_tokens.weight") value = weight;
+  }
+  const Decoder start(config, parameters);
+  TrainedMatrix<Element> matrix({"model.embed_tokens.weight"}, start, padded(kVocab), padded(64));
+  LanguageHead<Element> head(matrix, kVocab);
+  constexpr std::int32_t kTarget = 5;
+  Tensor hidden;
+  double probability = 0.0;
+  for (double size = 0.1; probability < 0.9985; size *= 1.02) {
+    hidden = (weight.slice(0, kTarget, kTarget + 1) * size).to(kTypeOf<Element>);
+    probability = at::softmax(at::matmul(hidden.to(at::kDouble), weight.to(at::kDouble).t()), 1)[0][kTarget].item<double>();
+  }
+  ASSERT_LT(probability, 0.9999);
+  const Tensor hidden_leaf = hidden.to(at::kDouble).set_requires_grad(true);
+  const Tensor weight_leaf = weight.to(at::kDouble).set_requires_grad(true);
+  at::log_softmax(at::matmul(hidden_leaf, weight_leaf.t()), 1).select(1, kTarget).sum().backward();
+
+  const Tensor log_probs = at::empty({1}), hidden_gradients = at::empty({1, 64});
+  const std::vector<std::int32_t> targets{kTarget};
+  head.forward(elements<Element>(hidden), targets, mutable_floats(log_probs));
+  head.backward(floats(at::ones({1})), mutable_floats(hidden_gradients));
+  const auto relative = [](const Tensor& own, const Tensor& expected) {
+    return ((own.to(at::kDouble) - expected).norm() / expected.norm()).template item<double>();
+  };
+  EXPECT_LT(relative(matrix.read(Kept::kGradient)[0].second.select(0, kTarget), weight_leaf.grad().select(0, kTarget)), 0.01);
+  EXPECT_LT(relative(hidden_gradients, hidden_leaf.grad()), 0.01);
+}
+
 using Elements = testing::Types<float, BFloat16>;
 TYPED_TEST_SUITE(LanguageHeadOf, Elements);
 
 TYPED_TEST(LanguageHeadOf, FewPositionsLikeAutograd) {
   for (const std::int64_t count : {1, 3, 128}) this->expect_like_autograd(70, count, LanguageHead<TypeParam>::kKeptBytes);
 }
+TYPED_TEST(LanguageHeadOf, AConfidentTokenStillLearns) { expect_a_confident_token_to_learn<TypeParam>(); }
 TYPED_TEST(LanguageHeadOf, MorePositionsThanAreKeptLikeAutograd) {
   for (const std::int64_t vocab : {33, 64, 1100}) {
     for (const std::int64_t count : {129, 256, 301}) this->expect_like_autograd(vocab, count, 0);  // 128 at a time
