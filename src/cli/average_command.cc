@@ -56,6 +56,12 @@ std::vector<fs::path> folders_of(const AverageOptions& options) {
   return folders;
 }
 
+std::vector<train::NamedPlace> sources_of(const std::vector<fs::path>& folders) {
+  std::vector<train::NamedPlace> sources;
+  for (const auto& folder : folders) sources.push_back({fmt::format("the model '{}'", folder.string()), folder});
+  return sources;
+}
+
 void check_choice(const AverageOptions& options) {
   if (options.greedy_soup == options.held_out.empty()) throw base::UserError("--greedy-soup and --held-out FILE go together.");
   if (options.greedy_soup && !options.weights.empty()) throw base::UserError("--greedy-soup finds the weights itself; leave --weights out.");
@@ -151,7 +157,7 @@ base::ExitStatus average(const AverageOptions& options) {
   model::use_threads(options.threads);
   const auto folders = folders_of(options);
   // Looked at and held before anything is scored.
-  const train::ResultFolder result(options.out, {.sources = {{"a model that is averaged", folders.front()}}});
+  const train::ResultFolder result(options.out, {.sources = sources_of(folders)});
   const auto checkpoints = model::Checkpoints::open(folders);
   for (const auto& folder : checkpoints.of_unknown_lineage()) {
     fmt::print(stderr, "drover: warning: '{}' does not say which start model it was trained from; the mean of models with different starts is seldom any good.\n",

@@ -157,6 +157,17 @@ TEST(Average, ThePlaceOfTheResultIsLookedAtBeforeAnythingIsScored) {
   EXPECT_THAT(refusal("mean"), HasSubstr("Another run is using mean."));
 }
 
+TEST(Average, NoModelThatIsAveragedIsReplaced) {
+  const TemporaryFolder folder;
+  save_random(folder.path() / "base", 1, "0123");
+  save_random(folder.path() / "out", 2, "0123");
+  save_random(folder.path() / "out/checkpoint-500", 3, "0123");
+  const auto beside = run_script("drover average base out/checkpoint-500 -o out", folder);
+  EXPECT_EQ(beside.status, 1);
+  EXPECT_THAT(beside.errors, HasSubstr("'out' holds 'checkpoint-500' too"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "out/checkpoint-500/model.safetensors"));
+}
+
 TEST(Average, AnAdapterIsToBeMergedFirst) {
   const TemporaryFolder folder;
   save_random(folder.path() / "start", 1);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/shown_name.h"
 #include "model/config_json.h"
 #include "model/decoder.h"
 #include "model/put_in_place.h"
@@ -60,6 +62,26 @@ bool is_mount_point(const fs::path& folder) {
   struct stat own {}, above {};
   const auto parent = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
   return ::lstat(folder.c_str(), &own) == 0 && ::stat(parent.c_str(), &above) == 0 && own.st_dev != above.st_dev;
+}
+
+/// Whether this is a file as model hubs keep them beside weights.
+bool is_model_file(const fs::directory_entry& entry) {
+  static constexpr std::string_view kEndings[] = {".safetensors", ".json", ".txt", ".model", ".jinja", ".md"};
+  static constexpr std::string_view kBeginnings[] = {".gitattributes", "LICENSE", "NOTICE"};
+  const std::string name = entry.path().filename().string();
+  std::error_code unknown;
+  return entry.is_regular_file(unknown) && (std::ranges::any_of(kEndings, [&](std::string_view ending) { return name.ends_with(ending); }) ||
+                                            std::ranges::any_of(kBeginnings, [&](std::string_view beginning) { return name.starts_with(beginning); }));
+}
+
+/// A folder is replaced with all that is in it, so that must be a model and nothing else.
+void check_holds_nothing_else(const fs::path& folder) {
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(folder, unreadable)) {
+    if (is_model_file(entry)) continue;
+    throw base::UserError("'{}' holds {} too, which would be removed with the model there; give a new or empty folder.", folder.string(),
+                          base::shown_name(entry.path().filename().string()));
+  }
 }
 
 // A folder that appears whole or not at all: it is made beside its place and renamed.
@@ -122,6 +144,7 @@ void check_place(const fs::path& folder, std::string_view what, std::string_view
   if (is_mount_point(place)) {
     throw base::UserError("A disk is mounted at '{}', so it cannot be replaced as a whole; give a folder in it.", folder.string());
   }
+  check_holds_nothing_else(folder);
 }
 
 void write_folder(const fs::path& target, std::string_view what, std::string_view mark, const std::function<void(const fs::path& folder)>& write) {

@@ -21,7 +21,8 @@ struct ModelFolder {
   std::optional<std::string> chat_template;
 };
 
-/// Throws UserError when `write_folder` could not write there: a file, a folder that is not empty and lacks `mark`, a mount point, "." or "..".
+/// Throws UserError when `write_folder` could not write there: a file, a folder that is not empty and lacks `mark`, or
+/// holds folders or other files than models come with (which would go with it), a mount point, "." or "..".
 void check_place(const std::filesystem::path& folder, std::string_view what, std::string_view mark);
 
 /// Writes a folder that appears whole or not at all, also when the process is killed: `write` gets the folder that its files belong into.

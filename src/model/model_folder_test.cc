@@ -48,6 +48,22 @@ TEST_F(ModelFolderPlace, AFolderIsGivenByItsName) {
   for (const char* place : {"model/.", "model/./", "model/sub/.."}) EXPECT_THAT(refusal(folder_ / place), HasSubstr("give the folder by its name")) << place;
 }
 
+TEST_F(ModelFolderPlace, AFolderThatHoldsMoreThanAModelIsRefused) {
+  for (const char* name : {"model.safetensors", "tokenizer.model", "merges.txt", "chat_template.jinja", "README.md", "LICENSE", ".gitattributes"}) {
+    base::write_file_atomically(folder_ / "model" / name, "x");
+  }
+  EXPECT_EQ(refusal(folder_ / "model"), "taken");
+  for (const char* name : {"answers.jsonl", "training_args.bin"}) {
+    base::write_file_atomically(folder_ / "model" / name, "x");
+    EXPECT_THAT(refusal(folder_ / "model"), HasSubstr(fmt::format("holds '{}' too", name)));
+    fs::remove(folder_ / "model" / name);
+  }
+  fs::create_directory(folder_ / "model/checkpoint-500");
+  EXPECT_THAT(refusal(folder_ / "model"), HasSubstr("holds 'checkpoint-500' too, which would be removed"));
+  EXPECT_THROW(write_folder(folder_ / "model", "model", "config.json", [](const fs::path&) {}), base::UserError);
+  EXPECT_TRUE(fs::exists(folder_ / "model/checkpoint-500"));
+}
+
 constexpr int kNotPossible = 77;
 
 /// What `work` returns in a process of its own.
