@@ -55,6 +55,17 @@ TEST_F(TrainAdapter, WhatIsWrongWithAdapterOptionsIsNamedBeforeAnythingIsLoaded)
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "out"));
 }
 
+TEST_F(TrainAdapter, NoAdapterIsTrainedOverAnAdapter) {
+  ASSERT_EQ(train("sft start dialogs.jsonl -o adapter --steps 1 --lora-rank 2").status, 0);
+  const auto refused = train("sft adapter dialogs.jsonl -o out --steps 1 --lora-rank 2");
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(refused.errors, "drover: 'adapter' is an adapter, and no adapter can be trained over it: merge it first, with "
+                            "`drover merge adapter -o FOLDER`, or leave --lora-rank out.\n");
+  const auto whole = train("sft adapter dialogs.jsonl -o out --steps 1");
+  ASSERT_EQ(whole.status, 0) << whole.errors;
+  EXPECT_EQ(run_script("drover info out", folder_).status, 0);
+}
+
 TEST_F(TrainAdapter, AKilledAdapterRunGoesOnBitForBit) {
   const std::string run = "dpo start pairs.jsonl --steps 60 --rows-per-step 2 --lr 1e-4 --checkpoint-every 3 --json --lora-rank 4";
   const auto whole = train(run + " -o whole");

@@ -73,6 +73,13 @@ ModelPointer train_rows(const TrainArguments& arguments, ModelPointer start, con
                              on_step);
 }
 
+/// An adapter names one base, which is a model of its own.
+void check_start(const TrainArguments& arguments, const std::filesystem::path& start) {
+  if (!arguments.train.lora.is_on() || !model::is_adapter_folder(start)) return;
+  throw base::UserError("'{}' is an adapter, and no adapter can be trained over it: merge it first, with `drover merge {} -o FOLDER`, or leave --lora-rank out.",
+                        start.string(), start.string());
+}
+
 train::BesideResult beside_result(const TrainArguments& arguments, const std::filesystem::path& start) {
   return {.sources = {{"the start model", start}},
           .checkpoints = arguments.checkpoint,
@@ -95,6 +102,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   arguments.train.lora.validate();  // before anything is loaded
   if (!arguments.log.empty()) base::check_output_file(arguments.log);
   const auto start_path = model::model_path(arguments.model);
+  check_start(arguments, start_path);
   const train::ResultFolder result(arguments.out, beside_result(arguments, start_path), arguments.train.lora.is_on());
   model::use_threads(arguments.threads);
   // In float32, because that is what master weights are, but for adapters, which leave the weights as they compute; the run lets go of it
