@@ -2,12 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/progress.h"
 #include "model/log_probs.h"
+#include "model/packed/training_kernels.h"
 #include "train/tiny_training_test.h"
 
 namespace drover::train {
@@ -73,6 +75,23 @@ TEST_F(DpoTraining, ReferenceLogProbabilitiesAreAskedForOnceAndKept) {
   EXPECT_EQ(asked, 1);
 }
 
+/// The one file in the folder.
+std::filesystem::path only_file_of(const std::filesystem::path& folder) {
+  const std::vector<std::filesystem::directory_entry> entries{std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()};
+  EXPECT_EQ(entries.size(), 1U);
+  return entries.at(0).path();
+}
+
+TEST_F(DpoTraining, AnotherKindOfProcessorAsksTheReferenceAgain) {
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  train_dpo(start_, dpo_rows_, options);
+  // The processor's kernels sum in an order of their own, so they name the numbers with the model and the type.
+  std::string kernels = model::training_kernels<float>().name;
+  std::ranges::replace(kernels, ' ', '_');
+  EXPECT_EQ(only_file_of(folder_).filename().string(), fmt::format("{}-f32-{}.reference", start_->hash(), kernels));
+}
+
 TEST_F(DpoTraining, ADamagedReferenceCacheIsMadeAnew) {
   DpoOptions options{.train = one_step()};
   options.reference_cache = folder_;
@@ -93,9 +112,11 @@ TEST_F(DpoTraining, AReferenceCacheThatCannotBeWrittenIsComplainedOfOnceAndTheRu
   // More pairs than are saved at once, so that a second save would complain again.
   std::vector<DpoRow> many;
   for (int i = 0; i < 120; ++i) many.insert(many.end(), dpo_rows_.begin(), dpo_rows_.end());
-  const auto file = folder_ / fmt::format("{}-f32.reference", start_->hash());
-  std::filesystem::create_directories(file / "in the way");
   options.reference_cache = folder_;
+  train_dpo(start_, dpo_rows_, options);
+  const auto file = only_file_of(folder_);
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file / "in the way");
   train_dpo(start_, many, options);
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_THAT(warnings[0], testing::HasSubstr(file.filename().string()));

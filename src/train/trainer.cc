@@ -2,13 +2,17 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "model/decoder.h"
 #include "model/heads.h"
+#include "model/packed/training_kernels.h"
+#include "train/make_learner.h"
 #include "train/objective.h"
 #include "train/training_run.h"
 
@@ -26,6 +30,16 @@ void require_language_head(const model::Model& model, const std::string& what) {
 /// What names the start model in checkpoints; without them the pass over its weights is saved.
 std::string name_for_checkpoints(const model::Model& start, const TrainOptions& options) {
   return options.checkpoint_folder.empty() ? std::string() : start.hash();
+}
+
+/// What names the reference's log-probabilities: its weights and all that decides how they compute.
+std::string name_of_reference(const model::Model& start, model::ComputeType type) {
+  const bool is_wide = type == model::ComputeType::kFloat32;
+  const auto learner = learner_kind(start.decoder());
+  const std::string_view kernels = is_wide ? model::training_kernels<float>().name : model::training_kernels<model::BFloat16>().name;
+  auto name = fmt::format("{}-{}-{}", start.hash(), is_wide ? "f32" : "bf16", learner == "packed" ? kernels : learner);
+  std::ranges::replace(name, ' ', '_');
+  return name;
 }
 
 /// Trains what is left of `start` beside its weights with `decoder`, which nobody else holds on to.
@@ -119,9 +133,7 @@ ModelPointer train_dpo(ModelPointer start, std::span<const DpoRow> rows, const D
   options.validate();
   require_language_head(*start, "dpo");
   std::string reference;
-  if (!options.reference_cache.empty()) {
-    reference = fmt::format("{}-{}", start->hash(), options.train.compute_type == model::ComputeType::kFloat32 ? "f32" : "bf16");
-  }
+  if (!options.reference_cache.empty()) reference = name_of_reference(*start, options.train.compute_type);
   const auto objective = make_dpo_objective(rows, options, reference);
   auto decoder = start->shared_decoder();
   return run("dpo", std::move(start), std::move(decoder), *objective, options.train, on_step);
