@@ -376,6 +376,8 @@ class TrainedDecoderOf final : public TrainedDecoder {
 
 std::unique_ptr<TrainedDecoder> TrainedDecoder::make(const Decoder& start, const TrainedDecoderOptions& options, const Adapter* adapter) {
   DROVER_CHECK(start.device().is_cpu(), "The packed kernels run on the CPU");
+  constexpr std::int64_t kLargestHead = 1024;  // of the kernels
+  if (start.config().head_dim > kLargestHead) throw base::UserError("head_dim = {}: heads of at most 1,024 numbers are possible.", start.config().head_dim);
   if (options.compute_type == ComputeType::kFloat32) return std::make_unique<TrainedDecoderOf<float>>(start, options.recompute_layers, adapter);
   return std::make_unique<TrainedDecoderOf<BFloat16>>(start, options.recompute_layers, adapter);
 }

@@ -24,7 +24,7 @@ struct TrainedDecoderOptions {
 class TrainedDecoder {
  public:
   /// `adapter`: what learns in place of the trunk, over `start`'s weights, which then are kept in the computing type only, without
-  /// masters, gradients or moments; null: all parameters learn.
+  /// masters, gradients or moments; null: all parameters learn. Throws UserError when heads are larger than the kernels take.
   static std::unique_ptr<TrainedDecoder> make(const Decoder& start, const TrainedDecoderOptions& options, const Adapter* adapter = nullptr);
   virtual ~TrainedDecoder() = default;
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/error.h"
 #include "model/heads.h"
 #include "model/random_decoder.h"
 #include "model/random_row_test.h"
@@ -290,6 +291,15 @@ TEST(TrainedDecoder, TeachesEveryKindOfHead) {
   for (const HeadKind kind : {HeadKind::kReward, HeadKind::kSteps, HeadKind::kClasses}) {
     const Decoder start = lively_decoder(config_of("llama"), kind);
     expect_like_autograd(start, random_rows(6, 4), {.compute_type = ComputeType::kFloat32}, 2e-5);
+  }
+}
+
+TEST(TrainedDecoder, HeadsLargerThanTheKernelsTakeAreRefused) {
+  DecoderConfig config = tiny_config(70);
+  config.head_dim = 1026;
+  const auto start = random_decoder(config, 1);
+  for (const ComputeType type : {ComputeType::kFloat32, ComputeType::kBFloat16}) {
+    EXPECT_THROW(TrainedDecoder::make(*start, {.compute_type = type}), base::UserError);
   }
 }
 
