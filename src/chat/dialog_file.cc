@@ -106,8 +106,8 @@ DialogFileReport for_each_row(const std::filesystem::path& path, const DialogFil
       if (shape && found != *shape) {
         throw base::UserError("a row of another shape: {} in a file of {}", describe(found), describe(*shape));
       }
-      shape = found;
       read(number, row, found, fields);
+      shape = found;  // a row that is skipped decides nothing
       ++report.num_rows;
     } catch (const base::UserError& error) {
       if (options.on_bad_row == OnBadRow::kStop) throw base::UserError("{}, line {}: {}", path.string(), number, error.what());

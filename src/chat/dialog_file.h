@@ -13,7 +13,7 @@
 
 namespace drover::chat {
 
-/// The shapes of rows that files of dialogs come in. The first row of a file decides; the others must have the same.
+/// The shapes of rows that files of dialogs come in. The first row of a file that is taken decides; the others must have the same.
 enum class RowShape {
   kMessages,          ///< {"messages": [...]}, OpenAI's
   kShareGpt,          ///< {"conversations": [{"from": ..., "value": ...}]}

@@ -62,6 +62,15 @@ TEST_F(DialogFileTest, ARowOfAnotherShapeIsBad) {
   EXPECT_EQ(refusal([&] { read_dialog_file(path_); }), "FILE, line 2: a row of another shape: ShareGPT conversations in a file of OpenAI messages");
 }
 
+TEST_F(DialogFileTest, ARowThatIsSkippedDoesNotDecideTheShape) {
+  write("{\"conversations\": []}\n" + std::string(kGood) + "\n{\"prompt\": \"x\"}\n" + std::string(kGood) + "\n");
+  const DialogFile file = read_dialog_file(path_, {.on_bad_row = OnBadRow::kSkip});
+  EXPECT_EQ(file.lines, (std::vector<std::int64_t>{2, 4}));
+  EXPECT_EQ(file.report.shape, RowShape::kMessages);
+  ASSERT_EQ(file.report.bad_rows.size(), 2u);
+  EXPECT_EQ(file.report.bad_rows[1].reason, "a row of another shape: prompts alone in a file of OpenAI messages");
+}
+
 TEST_F(DialogFileTest, AFileWithoutRowsIsRefused) {
   write("\n");
   EXPECT_EQ(refusal([&] { read_dialog_file(path_); }), "FILE holds no rows that can be read: the file is empty");

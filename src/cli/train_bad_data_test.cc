@@ -65,6 +65,24 @@ TEST_F(TrainBadData, RowsOfAnotherShapeThanTheFirstAreRefused) {
               HasSubstr("line 2: a row of another shape: it has \"messages\" beside its \"text\""));
 }
 
+TEST_F(TrainBadData, ARowThatIsSkippedDoesNotDecideTheShapeOfTheOthers) {
+  const std::string skip = " -o out --on-bad-row skip --steps 1 --max-tokens 80";
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "word ";
+  const std::string completion = json{{"prompt", "2+2?"}, {"completion", many}, {"label", true}}.dump() + "\n";
+  folder_.write("outcomes.jsonl", completion + dialog("2+2?", "4", {{"label", true}}) + dialog("2+2?", "5", {{"label", false}}));
+  const auto outcomes = train("outcome start outcomes.jsonl" + skip);
+  ASSERT_EQ(outcomes.status, 0) << outcomes.errors;
+  EXPECT_THAT(outcomes.errors, HasSubstr("1 rows skipped, line 1"));
+  EXPECT_THAT(outcomes.errors, HasSubstr("outcome: 2 rows"));
+  // A row that is too long decides neither the shape nor the classes.
+  folder_.write("classes.jsonl", dialog("2+2?", many, {{"label", 3}}) + dialog("2+2?", "4", {{"label", "math"}}) + dialog("Sort?", "Yes.", {{"label", "code"}}));
+  const auto classes = train("classify start classes.jsonl" + skip);
+  ASSERT_EQ(classes.status, 0) << classes.errors;
+  EXPECT_THAT(classes.errors, HasSubstr("1 rows skipped, line 1"));
+  EXPECT_EQ(json::parse(read_whole(folder_.path() / "out/config.json")).at("id2label"), json({{"0", "code"}, {"1", "math"}}));
+}
+
 TEST_F(TrainBadData, OptionsThatMakeNoSenseAreRefusedBeforeTheDataAreRead) {
   const auto message = [&](const std::string& arguments) {
     const auto result = train(arguments + " -o out --steps 1");

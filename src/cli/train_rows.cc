@@ -131,22 +131,23 @@ class RowReader {
     found_.lines.push_back(line);
   }
 
-  /// The first row decides how the others are written.
-  void check_shape(const std::string& shape) {
-    if (shape_.empty()) shape_ = shape;
-    if (shape != shape_) throw base::UserError("a row of another shape: {} in a file of {}", shape, shape_);
+  /// The first row that is taken decides how the others are written.
+  void check_shape(const std::string& shape) const {
+    if (!shape_.empty() && shape != shape_) throw base::UserError("a row of another shape: {} in a file of {}", shape, shape_);
   }
 
   void add_outcome(std::int64_t line, std::string_view text) {
     const auto example = train::outcome_example(text);
     check_shape(example.shape);
     add_labelled(line, train::outcome_row(*format_, example.prompt, example.replies, example.labels, options_));
+    shape_ = example.shape;
   }
 
   void add_steps(std::int64_t line, std::string_view text) {
     const auto example = train::steps_example(text);
     check_shape(example.shape);
     add_labelled(line, train::steps_row(*format_, example.dialog, example.labels, {.rows = options_, .after_error = arguments_.after_error}));
+    shape_ = example.shape;
   }
 
   void add_document(std::int64_t line, std::string_view text) {
@@ -177,31 +178,32 @@ class RowReader {
     }
   }
 
-  /// The names of the classes are known only after the last line.
+  void check_label(const std::string& label) const {
+    if (arguments_.labels.empty() || std::ranges::find(arguments_.labels, label) != arguments_.labels.end()) return;
+    const std::vector<std::string_view> known(arguments_.labels.begin(), arguments_.labels.end());
+    throw base::UserError("the label \"{}\" is none of --labels{}", label, base::suggestion(label, known));
+  }
+
+  /// The names of the classes are known only after the last line, so rows get their numbers then.
   void read_classes() {
-    std::vector<std::pair<std::int64_t, train::ClassExample>> examples;
+    check_different(arguments_.labels);
+    std::vector<std::string> labels;
     read_lines([&](std::int64_t line, std::string_view text) {
-      auto example = train::class_example(text);
+      const auto example = train::class_example(text);
       check_shape(example.shape);
-      examples.emplace_back(line, std::move(example));
+      check_label(example.label);
+      add_labelled(line, train::class_row(*format_, example.dialog, 0, options_));
+      shape_ = example.shape;
+      labels.push_back(example.label);
     });
     found_.classes = arguments_.labels;
-    check_different(found_.classes);
     if (found_.classes.empty()) {
-      std::set<std::string> names;
-      for (const auto& [line, example] : examples) names.insert(example.label);
+      const std::set<std::string> names(labels.begin(), labels.end());
       found_.classes.assign(names.begin(), names.end());
     }
     if (found_.classes.size() < 2) throw base::UserError("{} has {} class; a classifier needs two.", arguments_.data, found_.classes.size());
-    for (const auto& [line, example] : examples) {
-      guarded(line, [&] {
-        const auto place = std::find(found_.classes.begin(), found_.classes.end(), example.label);
-        if (place == found_.classes.end()) {
-          const std::vector<std::string_view> known(found_.classes.begin(), found_.classes.end());
-          throw base::UserError("the label \"{}\" is none of --labels{}", example.label, base::suggestion(example.label, known));
-        }
-        add_labelled(line, train::class_row(*format_, example.dialog, place - found_.classes.begin(), options_));
-      });
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      found_.labelled[i].labels = {static_cast<float>(std::ranges::find(found_.classes, labels[i]) - found_.classes.begin())};
     }
   }
 
