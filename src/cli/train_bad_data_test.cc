@@ -38,6 +38,8 @@ TEST_F(TrainBadData, BadDataAreNamedInOneSentence) {
   };
   EXPECT_THAT(message("sft start empty.jsonl"), HasSubstr("the file is empty"));
   EXPECT_THAT(message("outcome start empty.jsonl"), HasSubstr("the file is empty"));
+  EXPECT_THAT(message("classify start empty.jsonl"), HasSubstr("the file is empty"));
+  EXPECT_THAT(message("classify start dialogs.jsonl --on-bad-row skip"), HasSubstr("dialogs.jsonl holds no rows that can be learned: all 3 are bad; line 1: "));
   EXPECT_THAT(message("sft start formats.jsonl"), HasSubstr("formats.jsonl, line 2: a row of another shape"));
   EXPECT_THAT(message("dpo start equal.jsonl"), HasSubstr("equal.jsonl, line 1"));
   EXPECT_THAT(message("outcome start labels.jsonl"), HasSubstr("labels.jsonl, line 1: the label 3 is neither"));

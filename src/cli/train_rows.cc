@@ -196,6 +196,7 @@ class RowReader {
       shape_ = example.shape;
       labels.push_back(example.label);
     });
+    if (labels.empty()) refuse_empty();
     found_.classes = arguments_.labels;
     if (found_.classes.empty()) {
       const std::set<std::string> names(labels.begin(), labels.end());
