@@ -110,8 +110,8 @@ void TrainLog::begin(const train::RunOutlook& outlook) {
     fmt::print(stderr, "{}: before the first step the start model is asked about {} tokens, once\n", arguments_.kind, grouped(outlook.reference_tokens));
   }
   if (outlook.steps_done == 0) return;
-  if (log_ && outlook.loss_before) log_->go_on_after(outlook.steps_done, *outlook.loss_before);
-  if (events_) events_->begin_at(outlook.steps_done + 1);
+  if (log_ && outlook.loss_before && !attempt([&] { log_->go_on_after(outlook.steps_done, *outlook.loss_before); })) log_.reset();
+  if (events_ && !attempt([&] { events_->begin_at(outlook.steps_done + 1); })) events_.reset();
 }
 
 void TrainLog::add(const train::StepReport& report) {

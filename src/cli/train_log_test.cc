@@ -2,11 +2,18 @@
 #include "cli/train_log.h"
 
 #include <gmock/gmock.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <filesystem>
 #include <optional>
 #include <string>
 
+#include "base/error.h"
+#include "cli/drover_process_test.h"
 #include "cli/json_output.h"
 
 namespace drover::cli {
@@ -43,6 +50,47 @@ TEST_F(AbnormalBatch, IsOneWhoseLossIsFiveDeviationsHigh) {
   EXPECT_THAT(said(4.9), IsEmpty());
   EXPECT_THAT(said(-9.0), IsEmpty()) << "a low loss is no matter of concern";
   EXPECT_THAT(said(std::nullopt), IsEmpty()) << "too few steps came before";
+}
+
+/// While it lives no file grows beyond so many bytes, as on a disk that is full, and standard error goes nowhere.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t most) : ignored_(std::signal(SIGXFSZ, SIG_IGN)), errors_(dup(STDERR_FILENO)) {
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDERR_FILENO);
+    close(nowhere);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{.rlim_cur = most, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    dup2(errors_, STDERR_FILENO);
+    close(errors_);
+    std::signal(SIGXFSZ, ignored_);
+  }
+
+ private:
+  void (*ignored_)(int);
+  int errors_;
+  rlimit before_{};
+};
+
+TEST(TrainLog, AFullDiskWhenARunGoesOnDoesNotEndIt) {
+  const TemporaryFolder folder;
+  TrainArguments arguments;
+  arguments.kind = "sft";
+  arguments.tensorboard = (folder.path() / "events").string();
+  const TrainRows rows{};
+  TrainLog log(arguments, rows);
+  const auto events = std::filesystem::directory_iterator(arguments.tensorboard)->path();
+  {
+    const FullDisk full(std::filesystem::file_size(events));
+    EXPECT_NO_THROW(log.begin({.steps = 4, .steps_done = 2}));
+  }
+  EXPECT_THROW(log.finish(), base::SurroundingsError) << "it is told at the end";
 }
 
 }  // namespace
