@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -61,7 +62,13 @@ class DpoObjective final : public Objective {
 
   void prepare(const Learner& start) override {
     look_up();
-    ask(start, unknown_);
+    try {
+      ask(start, unknown_);
+    } catch (...) {  // an interruption: what is known is kept
+      save_cache();
+      throw;
+    }
+    save_cache();
     cache_.reset();
   }
 
@@ -131,6 +138,10 @@ class DpoObjective final : public Objective {
     }
   }
 
+  void save_cache() {
+    if (cache_ && !unknown_.empty()) try_with_cache([&] { cache_->save(); });
+  }
+
   /// A cache that cannot be made or written costs time alone: it is complained of, and the run does without.
   void try_with_cache(const std::function<void()>& work) {
     try {
@@ -141,9 +152,12 @@ class DpoObjective final : public Objective {
     }
   }
 
-  /// Fills in what the reference says of these pairs, packed like those of a step, a few hundred at a time.
+  /// Fills in what the reference says of these pairs, packed like those of a step, a few hundred at a time. The cache is written whole each
+  /// time, so how often that happens must not grow with it.
   void ask(const Learner& start, const std::vector<std::int64_t>& pairs) {
     constexpr std::size_t kAtOnce = 256;
+    constexpr std::chrono::seconds kBetweenSaves{30};
+    auto saved = std::chrono::steady_clock::now();
     for (std::size_t begin = 0; begin < pairs.size(); begin += kAtOnce) {
       const auto some = std::span(pairs).subspan(begin, std::min(kAtOnce, pairs.size() - begin));
       std::vector<model::TokenRow> trees;
@@ -169,7 +183,10 @@ class DpoObjective final : public Objective {
                                       .total = static_cast<std::int64_t>(pairs.size()), .unit = "pairs"});
         }
       }
-      if (cache_) try_with_cache([&] { cache_->save(); });
+      if (const auto now = std::chrono::steady_clock::now(); now - saved >= kBetweenSaves) {
+        save_cache();
+        saved = now;
+      }
     }
   }
 

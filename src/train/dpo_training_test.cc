@@ -104,12 +104,39 @@ TEST_F(DpoTraining, ADamagedReferenceCacheIsMadeAnew) {
   EXPECT_EQ(train_dpo(start_, dpo_rows_, options)->hash(), first->hash());
 }
 
+TEST_F(DpoTraining, TheReferenceCacheIsNotWrittenAnewForEveryFewPairs) {
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  std::vector<DpoRow> many;
+  for (int i = 0; i < 120; ++i) many.insert(many.end(), dpo_rows_.begin(), dpo_rows_.end());
+  std::int64_t written = 0;
+  options.train.on_progress = [&](const base::Progress&) { written += std::filesystem::is_empty(folder_) ? 0 : 1; };
+  train_dpo(start_, many, options);
+  EXPECT_EQ(written, 0) << "all 600 pairs take less than the half minute between two saves";
+  EXPECT_FALSE(std::filesystem::is_empty(folder_));
+}
+
+TEST_F(DpoTraining, WhatTheReferenceHasSaidIsKeptWhenTheRunIsInterrupted) {
+  struct Interrupted {};
+  DpoOptions options{.train = one_step()};
+  options.reference_cache = folder_;
+  options.train.packed_tokens = 8;  // a pass a pair
+  options.train.on_progress = [](const base::Progress& progress) {
+    if (progress.done == 2) throw Interrupted();
+  };
+  EXPECT_THROW(train_dpo(start_, dpo_rows_, options), Interrupted);
+  std::int64_t asked = 0;
+  options.train.on_progress = [&asked](const base::Progress& progress) { asked = progress.total; };
+  train_dpo(start_, dpo_rows_, options);
+  EXPECT_EQ(asked, 3);
+}
+
 TEST_F(DpoTraining, AReferenceCacheThatCannotBeWrittenIsComplainedOfOnceAndTheRunGoesOn) {
   DpoOptions options{.train = one_step()};
   const auto expected = train_dpo(start_, dpo_rows_, options)->hash();
   std::vector<std::string> warnings;
   options.train.on_warning = [&warnings](const std::string& warning) { warnings.push_back(warning); };
-  // More pairs than are saved at once, so that a second save would complain again.
+  // More pairs than are asked about at once.
   std::vector<DpoRow> many;
   for (int i = 0; i < 120; ++i) many.insert(many.end(), dpo_rows_.begin(), dpo_rows_.end());
   options.reference_cache = folder_;

@@ -12,17 +12,17 @@
 
 namespace drover::train {
 
-FileLock::FileLock(const std::filesystem::path& file, const std::filesystem::path& held, Afterwards afterwards)
+FileLock::FileLock(const std::filesystem::path& file, const std::filesystem::path& held, Afterwards afterwards, Others others)
     : file_(file), afterwards_(afterwards) {
   while (true) {
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor_ < 0) throw base::SurroundingsError("{} cannot be made: {}.", file.string(), std::strerror(errno));
-    const bool is_locked = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0;
+    const bool is_locked = ::flock(descriptor_, others == Others::kWait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0;
     const int fault = errno;
     // Whoever held it may have removed it after it was opened here: then the lock is on a file that nobody else finds.
     if (is_locked && is_in_its_place()) return;
     ::close(descriptor_);
-    if (is_locked) continue;
+    if (is_locked || fault == EINTR) continue;
     if (fault == EWOULDBLOCK) {
       throw base::UserError("Another run is using {}. Wait for its end, or give this run a folder of its own.", held.string());
     }

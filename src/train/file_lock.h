@@ -9,10 +9,12 @@ class FileLock {
  public:
   /// What becomes of the file, which is made when it is missing, once the lock is given back.
   enum class Afterwards { kStays, kGoes };
+  /// Whether this one waits while another holds the file.
+  enum class Others { kRefuse, kWait };
 
   /// `held` names what the file stands for, in messages. Throws UserError when another process (or another object of this one) holds
-  /// the file, SurroundingsError when it cannot be made.
-  FileLock(const std::filesystem::path& file, const std::filesystem::path& held, Afterwards afterwards = Afterwards::kStays);
+  /// the file and this one does not wait, SurroundingsError when it cannot be made.
+  FileLock(const std::filesystem::path& file, const std::filesystem::path& held, Afterwards afterwards = Afterwards::kStays, Others others = Others::kRefuse);
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
   ~FileLock();

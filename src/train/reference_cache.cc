@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "train/file_lock.h"
 
 namespace drover::train {
 namespace {
@@ -75,6 +76,7 @@ void ReferenceCache::add(const base::ContentHash& row, const ReferenceLogProbs& 
 }
 
 void ReferenceCache::save() {
+  const FileLock lock(path_.string() + ".lock", path_, FileLock::Afterwards::kGoes, FileLock::Others::kWait);
   for (const auto& [row, values] : read(path_)) entries_.try_emplace(row, values);
   std::string text(kFirstLine);
   text.reserve(text.size() + entries_.size() * sizeof(Record) + sizeof(base::ContentHash));

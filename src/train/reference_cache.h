@@ -33,7 +33,8 @@ class ReferenceCache {
   std::optional<ReferenceLogProbs> find(const base::ContentHash& row) const;
   void add(const base::ContentHash& row, const ReferenceLogProbs& values);
 
-  /// Writes what was added, together with what other runs have written meanwhile. Throws SurroundingsError when the disk refuses.
+  /// Writes what was added, together with what other runs have written meanwhile, one run at a time. Throws SurroundingsError when the disk
+  /// refuses.
   void save();
 
   const std::filesystem::path& path() const { return path_; }
