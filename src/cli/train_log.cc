@@ -18,7 +18,7 @@
 namespace drover::cli {
 namespace {
 
-constexpr double kUnusual = 5.0;    // standard deviations above the losses before
+constexpr double kUnusual = 5.0;    // standard deviations above the steps before
 constexpr std::size_t kListed = 20;  // lines named in one message
 constexpr std::int64_t kRowsOnATerminal = 2;
 
@@ -26,6 +26,7 @@ std::string object_line(const train::StepReport& report) {
   nlohmann::ordered_json line = {{"step", report.step}, {"steps", report.total_steps}, {"loss", report.loss}};
   line["loss_z"] = report.loss_z ? nlohmann::ordered_json(*report.loss_z) : nlohmann::ordered_json(nullptr);
   line["grad_norm"] = report.grad_norm;
+  line["grad_norm_z"] = report.grad_norm_z ? nlohmann::ordered_json(*report.grad_norm_z) : nlohmann::ordered_json(nullptr);
   line["learning_rate"] = report.learning_rate;
   line["rows"] = report.rows;
   line["tokens"] = report.tokens;
@@ -146,6 +147,7 @@ void TrainLog::write_events(const train::StepReport& report) {
                                                      {"tokens_per_second", report.tokens_per_second},
                                                      {"memory_bytes", static_cast<double>(report.memory_bytes)}};
   if (report.loss_z) values.emplace_back("loss_z", *report.loss_z);
+  if (report.grad_norm_z) values.emplace_back("grad_norm_z", *report.grad_norm_z);
   for (const auto& [name, value] : report.metrics) values.emplace_back(arguments_.kind + "/" + name, value);
   events_->add(report.step, values);
 }
@@ -169,11 +171,16 @@ void TrainLog::finish() const {
 }
 
 void TrainLog::warn_of_unusual(const train::StepReport& report) const {
-  if (!report.loss_z || *report.loss_z < kUnusual) return;
+  std::vector<std::string> unusual;
+  const auto look_at = [&](std::string_view what, double value, std::optional<double> z) {
+    if (z && *z >= kUnusual) unusual.push_back(fmt::format("the {} {:.4g} lies {:.1f} standard deviations above the steps before", what, value, *z));
+  };
+  look_at("loss", report.loss, report.loss_z);
+  look_at("gradient norm", report.grad_norm, report.grad_norm_z);
+  if (unusual.empty()) return;
   std::vector<std::int64_t> lines;
   for (const auto index : report.row_indices) lines.push_back(rows_.lines[static_cast<std::size_t>(index)]);
-  fmt::print(stderr, "step {}: the loss {:.4g} lies {:.1f} standard deviations above the steps before; its rows stand in line {} of {}\n",
-             report.step, report.loss, *report.loss_z, listed(lines), arguments_.data);
+  fmt::print(stderr, "step {}: {}; its rows stand in line {} of {}\n", report.step, fmt::join(unusual, ", and "), listed(lines), arguments_.data);
 }
 
 }  // namespace drover::cli

@@ -24,8 +24,8 @@ using ::testing::IsEmpty;
 
 class AbnormalBatch : public testing::Test {
  protected:
-  /// What is said on standard error after a step whose loss lies this far above those before.
-  std::string said(std::optional<double> loss_z) {
+  /// What is said on standard error after a step whose loss and gradient norm lie this far above those before.
+  std::string said(std::optional<double> loss_z, std::optional<double> grad_norm_z = {}) {
     TrainArguments arguments;
     arguments.kind = "sft";
     arguments.data = "dialogs.jsonl";
@@ -34,7 +34,7 @@ class AbnormalBatch : public testing::Test {
     TrainLog log(arguments, rows);
     testing::internal::CaptureStderr();
     testing::internal::CaptureStdout();
-    log.add({.step = 20, .total_steps = 40, .loss = 9.25, .loss_z = loss_z, .row_indices = {2, 0, 2}, .metrics = {}});
+    log.add({.step = 20, .total_steps = 40, .loss = 9.25, .grad_norm = 70, .loss_z = loss_z, .grad_norm_z = grad_norm_z, .row_indices = {2, 0, 2}, .metrics = {}});
     flush_output();
     testing::internal::GetCapturedStdout();
     return testing::internal::GetCapturedStderr();
@@ -43,6 +43,14 @@ class AbnormalBatch : public testing::Test {
 
 TEST_F(AbnormalBatch, NamesTheLinesOfItsRows) {
   EXPECT_EQ(said(6.2), "step 20: the loss 9.25 lies 6.2 standard deviations above the steps before; its rows stand in line 3, 9 of dialogs.jsonl\n");
+}
+
+TEST_F(AbnormalBatch, IsAlsoOneWhoseGradientIsFiveDeviationsLarge) {
+  EXPECT_EQ(said(1.0, 8.13), "step 20: the gradient norm 70 lies 8.1 standard deviations above the steps before; its rows stand in line 3, 9 of dialogs.jsonl\n");
+  EXPECT_EQ(said(6.2, 5.0), "step 20: the loss 9.25 lies 6.2 standard deviations above the steps before, and the gradient norm 70 lies 5.0 standard "
+                            "deviations above the steps before; its rows stand in line 3, 9 of dialogs.jsonl\n");
+  EXPECT_THAT(said(1.0, 4.9), IsEmpty());
+  EXPECT_THAT(said(1.0, -9.0), IsEmpty());
 }
 
 TEST_F(AbnormalBatch, IsOneWhoseLossIsFiveDeviationsHigh) {

@@ -57,7 +57,7 @@ TEST_F(TrainLosesNothing, ARunThatWasKilledGoesOnBitForBit) {
   ASSERT_LT(resumed.size(), expected.size()) << "it went on from a checkpoint";
   for (std::size_t i = 0; i < resumed.size(); ++i) {
     const auto& same = expected[expected.size() - resumed.size() + i];
-    for (const std::string key : {"step", "loss", "loss_z", "grad_norm", "metrics"}) EXPECT_EQ(resumed[i].at(key), same.at(key));
+    for (const std::string key : {"step", "loss", "loss_z", "grad_norm", "grad_norm_z", "metrics"}) EXPECT_EQ(resumed[i].at(key), same.at(key));
   }
   EXPECT_EQ(read_whole(folder_.path() / "resumed/model.safetensors"), read_whole(folder_.path() / "whole/model.safetensors"));
 }

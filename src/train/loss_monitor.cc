@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace drover::train {
@@ -13,18 +14,24 @@ constexpr std::size_t kWindow = 64, kLeast = 8, kMean = 16;
 constexpr double kEqualSteps = 20, kZeroSteps = 10, kTrendSteps = 256;
 constexpr double kNoLoss = 1e-6;  // what is learned to the end has small gradients rightly
 
-}  // namespace
+constexpr double kEndOfLosses = std::numeric_limits<double>::infinity();  // in a state; no loss is infinite
 
-std::optional<double> LossMonitor::z_score(double loss) const {
-  if (losses_.size() < kLeast) return std::nullopt;
-  const auto count = static_cast<double>(losses_.size());
-  const double mean = std::accumulate(losses_.begin(), losses_.end(), 0.0) / count;
+std::optional<double> z_score_among(const std::deque<double>& values, double value) {
+  if (values.size() < kLeast) return std::nullopt;
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
   double squares = 0.0;
-  for (const double earlier : losses_) squares += (earlier - mean) * (earlier - mean);
+  for (const double earlier : values) squares += (earlier - mean) * (earlier - mean);
   const double deviation = std::sqrt(squares / (count - 1.0));
   if (!(deviation > 0.0)) return std::nullopt;
-  return (loss - mean) / deviation;
+  return (value - mean) / deviation;
 }
+
+}  // namespace
+
+std::optional<double> LossMonitor::z_score(double loss) const { return z_score_among(losses_, loss); }
+
+std::optional<double> LossMonitor::z_score_of_norm(double grad_norm) const { return z_score_among(norms_, grad_norm); }
 
 double LossMonitor::recent_mean() const {
   return std::accumulate(losses_.end() - static_cast<std::ptrdiff_t>(kMean), losses_.end(), 0.0) / static_cast<double>(kMean);
@@ -40,6 +47,8 @@ void LossMonitor::add(double loss, double grad_norm) {
   }
   losses_.push_back(loss);
   if (losses_.size() > kWindow) losses_.pop_front();
+  norms_.push_back(grad_norm);
+  if (norms_.size() > kWindow) norms_.pop_front();
   if (losses_.size() < kMean) return;
   const double mean = recent_mean();
   lowest_mean_ = num_seen_ == static_cast<double>(kMean) ? mean : std::min(lowest_mean_, mean);
@@ -74,19 +83,23 @@ std::optional<std::string> LossMonitor::reason_to_doubt() const {
 std::vector<double> LossMonitor::state() const {
   std::vector<double> state{lowest_mean_, first_sum_, first_squares_, num_seen_, num_equal_, num_zero_};
   state.insert(state.end(), losses_.begin(), losses_.end());
+  state.push_back(kEndOfLosses);
+  state.insert(state.end(), norms_.begin(), norms_.end());
   return state;
 }
 
 void LossMonitor::restore(const std::vector<double>& state) {
   constexpr std::size_t kNumbers = 6;
-  if (state.size() < kNumbers || state.size() > kNumbers + kWindow) return;
+  if (state.size() < kNumbers || state.size() > kNumbers + 2 * kWindow + 1) return;
   lowest_mean_ = state[0];
   first_sum_ = state[1];
   first_squares_ = state[2];
   num_seen_ = state[3];
   num_equal_ = state[4];
   num_zero_ = state[5];
-  losses_.assign(state.begin() + kNumbers, state.end());
+  const auto end = std::find(state.begin() + kNumbers, state.end(), kEndOfLosses);
+  losses_.assign(state.begin() + kNumbers, end);
+  norms_.assign(end == state.end() ? end : end + 1, state.end());  // none in states of earlier versions
 }
 
 }  // namespace drover::train

@@ -7,12 +7,14 @@
 
 namespace drover::train {
 
-/// Watches the losses of a run's steps: how unusual one is, and whether it makes sense to go on.
+/// Watches the losses and gradients of a run's steps: how unusual one is, and whether it makes sense to go on.
 class LossMonitor {
  public:
   /// How many standard deviations the loss lies above the mean of up to 64 losses before it; nothing while there are fewer than 8, or
   /// they are all equal.
   std::optional<double> z_score(double loss) const;
+  /// The same of a gradient's norm among those before it.
+  std::optional<double> z_score_of_norm(double grad_norm) const;
 
   /// Takes a step into account.
   void add(double loss, double grad_norm);
@@ -37,6 +39,7 @@ class LossMonitor {
   double recent_mean() const;
 
   std::deque<double> losses_;  // the last 64
+  std::deque<double> norms_;   // of the same steps
   double lowest_mean_ = 0.0;   // of 16 consecutive losses; counts once 16 were seen
   double first_sum_ = 0.0, first_squares_ = 0.0;  // of the first 64 losses
   double num_seen_ = 0.0;

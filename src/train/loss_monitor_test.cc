@@ -21,6 +21,17 @@ TEST(LossMonitor, ZScoreCountsStandardDeviationsOfTheLossesBefore) {
   EXPECT_EQ(monitor.z_score(1), std::nullopt) << "64 equal losses have no deviation";
 }
 
+TEST(LossMonitor, ZScoreOfANormCountsThoseOfTheStepsBefore) {
+  LossMonitor monitor;
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(monitor.z_score_of_norm(3), std::nullopt);
+    monitor.add(1, i);
+  }
+  EXPECT_NEAR(monitor.z_score_of_norm(3.5 + 2 * std::sqrt(6.0)).value(), 2.0, 1e-12);
+  for (int i = 0; i < 64; ++i) monitor.add(i, 1);
+  EXPECT_EQ(monitor.z_score_of_norm(1), std::nullopt) << "64 equal norms have no deviation";
+}
+
 TEST(LossMonitor, StopsWhenTheLossExplodes) {
   LossMonitor monitor;
   for (int i = 0; i < 40; ++i) monitor.add(1.0 + 0.01 * i, 1);
@@ -74,11 +85,12 @@ TEST(LossMonitor, WhatIsLearnedToTheEndMayRest) {
 
 TEST(LossMonitor, GoesOnFromItsState) {
   LossMonitor whole, part;
-  for (int i = 0; i < 90; ++i) whole.add(std::sin(i), 1);
-  for (int i = 0; i < 50; ++i) part.add(std::sin(i), 1);
+  for (int i = 0; i < 90; ++i) whole.add(std::sin(i), 2 + std::cos(i));
+  for (int i = 0; i < 50; ++i) part.add(std::sin(i), 2 + std::cos(i));
   LossMonitor rest;
   rest.restore(part.state());
-  for (int i = 50; i < 90; ++i) rest.add(std::sin(i), 1);
+  EXPECT_EQ(rest.z_score_of_norm(9), part.z_score_of_norm(9));
+  for (int i = 50; i < 90; ++i) rest.add(std::sin(i), 2 + std::cos(i));
   EXPECT_EQ(rest.state(), whole.state());
 }
 

@@ -20,6 +20,7 @@ struct StepReport {
   std::int64_t tokens = 0;        ///< of the step's rows, learned or not
   double tokens_per_second = 0.0;
   std::optional<double> loss_z = {};          ///< standard deviations above the mean of up to 64 losses before; see LossMonitor
+  std::optional<double> grad_norm_z = {};     ///< the same of the gradient's norm
   std::vector<std::int64_t> row_indices = {};  ///< the step's rows, in order, from 0
   std::int64_t memory_bytes = 0;               ///< that the process holds after the step
   std::int64_t peak_memory_bytes = 0;          ///< the most that it ever held

@@ -324,6 +324,7 @@ class TrainingRun {
     learner_->update(report.learning_rate, clipping_scale(report.grad_norm, options_.clip_norm));
     report.metrics = objective_.metrics();
     report.loss_z = monitor_.z_score(report.loss);
+    report.grad_norm_z = monitor_.z_score_of_norm(report.grad_norm);
     monitor_.add(report.loss, report.grad_norm);
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
     report.tokens_per_second = static_cast<double>(report.tokens) / passed.count();
