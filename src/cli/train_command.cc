@@ -123,12 +123,18 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
   options.on_warning = [&](const std::string& warning) { log.warn(warning); };
   options.on_unsaved = [&](const std::string& fault) { log.complain(fault); };
   options.on_stopped = [&](const train::StoppedRun& stopped) { log.say_how_to_go_on(stopped); };
+  // A folder may have been filled while the run went on: that is no reason to lose what was trained.
+  const auto place = [&] {
+    space.reset();
+    auto found = result.place();
+    if (found != arguments.out) log.complain(fmt::format("Other things stand in '{}' by now, so the result goes to '{}'.", arguments.out, found.string()));
+    return found;
+  };
   const auto origin = model::weights_hash(*start);
   const model::AdapterOrigin adapter_origin{.base = std::filesystem::absolute(start_path), .start = origin, .seed = options.seed,
                                             .tokenizer_source = start->tokenizer_source(), .chat_template = start->chat_template()};
   options.on_adapter = [&](const model::Adapter& adapter) {
-    space.reset();
-    model::save_adapter(adapter, options.lora, adapter_origin, arguments.out);
+    model::save_adapter(adapter, options.lora, adapter_origin, place());
   };
   watch_for_termination();  // the state is saved then
   const auto trained = train_rows(arguments, std::move(start), rows, options, [&](const train::StepReport& report) {
@@ -136,8 +142,7 @@ base::ExitStatus train_model(const TrainArguments& arguments) {
     log.add(report);
     if (report.step < report.total_steps) throw_if_interrupted();
   });
-  space.reset();
-  if (trained != nullptr) model::save_model(*trained, {.start = origin}, arguments.out);
+  if (trained != nullptr) model::save_model(*trained, {.start = origin}, place());
   log.finish();
   return base::ExitStatus::kDone;
 }

@@ -137,6 +137,16 @@ TEST_F(TrainLosesNothing, APlaceThatCannotTakeTheResultIsRefusedBeforeTheFirstSt
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path() / "out"));
 }
 
+TEST_F(TrainLosesNothing, AResultWhosePlaceIsTakenMeanwhileStandsBesideIt) {
+  const auto result = run_script("(until [ $(wc -l < part.jsonl) -ge 1 ]; do sleep 0.01; done; mkdir out; echo x > out/notes) & "
+                                 "drover train sft start dialogs.jsonl -o out --steps 200 --threads 1 --json > part.jsonl; echo $?; wait; ls out; ls out.*",
+                                 folder_);
+  EXPECT_THAT(result.output, HasSubstr("3\nnotes\n"));
+  EXPECT_THAT(result.output, HasSubstr("\nmodel.safetensors\n"));
+  EXPECT_THAT(result.errors, HasSubstr("Other things stand in 'out' by now, so the result goes to '"));
+  EXPECT_THAT(result.errors, HasSubstr("The model is written."));
+}
+
 TEST_F(TrainLosesNothing, ALogGoesOnWithoutStepsTwice) {
   const std::string run = "sft start dialogs.jsonl --steps 40 --rows-per-step 2 --lr 1e-4 --checkpoint saved --checkpoint-every 5 --log run.jsonl --json -o out";
   run_script("drover train " + run + " --threads 1 > part.jsonl & until [ $(wc -l < part.jsonl) -ge 8 ] || ! kill -0 $!; do sleep 0.01; done; "

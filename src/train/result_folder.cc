@@ -1,5 +1,7 @@
 #include "train/result_folder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/error.h"
@@ -24,8 +26,8 @@ bool lies_in(const fs::path& inner, const fs::path& outer) {
 
 }  // namespace
 
-ResultFolder::ResultFolder(const fs::path& target, const BesideResult& beside, bool is_adapter) {
-  model::check_place(target, is_adapter ? "adapter" : "model", is_adapter ? "adapter_config.json" : "config.json");
+ResultFolder::ResultFolder(const fs::path& target, const BesideResult& beside, bool is_adapter) : target_(target), is_adapter_(is_adapter) {
+  check();
   const auto place = place_of(target);
   for (const auto& [what, path] : beside.sources) {
     if (!lies_in(place_of(path), place)) continue;
@@ -46,6 +48,21 @@ ResultFolder::ResultFolder(const fs::path& target, const BesideResult& beside, b
   fs::create_directories(parent_, fault);
   if (fault) throw base::SurroundingsError("The folder {} cannot be made for the result: {}.", parent_.string(), fault.message());
   lock_.emplace(parent_ / ("." + place.filename().string() + ".lock"), target, FileLock::Afterwards::kGoes);
+}
+
+void ResultFolder::check() const {
+  model::check_place(target_, is_adapter_ ? "adapter" : "model", is_adapter_ ? "adapter_config.json" : "config.json");
+}
+
+fs::path ResultFolder::place() const {
+  try {
+    check();
+    return target_;
+  } catch (const base::UserError&) {
+    auto beside = place_of(target_);
+    beside += fmt::format(".{}", getpid());
+    return beside;
+  }
 }
 
 }  // namespace drover::train

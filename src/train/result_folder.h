@@ -31,10 +31,17 @@ class ResultFolder {
   /// another run is going to write it; SurroundingsError when the disk refuses.
   ResultFolder(const std::filesystem::path& target, const BesideResult& beside, bool is_adapter = false);
 
+  /// Where to write the result once there is one: `target`, or a new name beside it when `target` has become something that cannot be replaced.
+  std::filesystem::path place() const;
+
   /// The folder that the result's folder stands in; it exists.
   const std::filesystem::path& parent() const { return parent_; }
 
  private:
+  void check() const;
+
+  std::filesystem::path target_;
+  bool is_adapter_;
   std::filesystem::path parent_;
   std::optional<FileLock> lock_;
 };

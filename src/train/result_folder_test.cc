@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -46,6 +47,15 @@ TEST_F(ResultFolderTest, HoldsItsPlaceAndLeavesNothingBehind) {
   }
   EXPECT_EQ(refusal(folder_ / "runs/out"), "taken");
   EXPECT_TRUE(fs::is_empty(folder_ / "runs"));
+}
+
+TEST_F(ResultFolderTest, GivesAPlaceBesideItsOwnWhenThatIsTakenMeanwhile) {
+  const ResultFolder result(folder_ / "out/", beside());
+  EXPECT_EQ(result.place(), folder_ / "out/");
+  fs::create_directory(folder_ / "out");
+  EXPECT_EQ(result.place(), folder_ / "out/") << "it is empty";
+  std::ofstream(folder_ / "out/notes") << "x";
+  EXPECT_EQ(result.place(), fs::canonical(folder_) / fmt::format("out.{}", getpid()));
 }
 
 TEST_F(ResultFolderTest, RefusesWhatCouldNotBeWrittenAtTheEnd) {
