@@ -69,7 +69,7 @@ class Run {
     for (const auto& name : recipe_.models.bootstrap) history.deployed.variants.push_back(start_model(name));
     history.deployed.average = history.deployed.variants[0];
     history.start_scores =
-        stage("start / evaluate", 1,
+        stage("start / evaluate", 2,
               computed({{"models", history.deployed.hash()}, {"suites", pool_.hash_of_suites()}}),
               key_text(recipe_.evaluate),
               [&](const auto& key) { return score_models(work_, key, history.deployed.variants, pool_.suites(), {}); });
@@ -129,7 +129,7 @@ class Run {
       return best_at(capability, deployed, history.scores, pool_.suites_by_capability());
     };
     const auto best = stage(
-        label + " / reject", 2,
+        label + " / reject", 3,
         computed({{"samplers", hash_of_samplers(best_at_capability)}, {"reward model", reward.average.hash}, {"prompts", chosen.hash()}}),
         options_of_sampling(number), [&](const auto& key) {
           return keep_best_replies(
@@ -169,7 +169,7 @@ class Run {
               [&](const auto& key) { return train_dpo_variants(work_, key, label, tuned.average, newest); });
 
     const auto candidates = candidates_of(tuned, aligned);
-    const auto scores = stage(label + " / evaluate", 1,
+    const auto scores = stage(label + " / evaluate", 2,
                               computed({{"tuned", tuned.hash()},
                                         {"aligned", aligned.hash()},
                                         {"suites", pool_.hash_of_suites()},

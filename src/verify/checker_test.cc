@@ -60,13 +60,19 @@ INSTANTIATE_TEST_SUITE_P(
                       NumberCase{"about 2 1/2 cups", 2.5}, NumberCase{"\\boxed{2\\frac{3}{4}}", 2.75}, NumberCase{"-1 1/4", -1.25},
                       NumberCase{"from 7 3/2", 1.5}, NumberCase{"\u22125 degrees", -5}, NumberCase{"\\boxed{1{,}234}", 1234},
                       NumberCase{"\\boxed{3 \\times 10^{5}}", 3e5}, NumberCase{"6.5 x 10^-3 m", 6.5e-3}, NumberCase{"\\boxed{12\\%}", 12},
-                      NumberCase{"It weighs 5 kg", 5}, NumberCase{"the answer is **72**.", 72}, NumberCase{"\\boxed{\\$1{,}080}", 1080}));
+                      NumberCase{"It weighs 5 kg", 5}, NumberCase{"the answer is **72**.", 72},
+                      NumberCase{"The answer is $\\frac{3}{4}$.", 0.75}, NumberCase{"so she keeps \\frac{3}{4} of it", 0.75},
+                      NumberCase{"The answer is \\dfrac{1}{2} of 30", 0.5}, NumberCase{"Answer: -\\tfrac{5}{2}", -2.5},
+                      NumberCase{"\\frac{1}{4} + \\frac{1}{4} = \\frac12", 0.5}, NumberCase{"The answer is 2 \\frac{3}{4} cups", 2.75},
+                      NumberCase{"The answer is \\frac{1}{2} + \\frac{1}{4}, that is \\frac{3}{4}", 0.75},
+                      NumberCase{"The answer is \\frac{x}{8}", 8}, NumberCase{"\\frac{\\frac{1}{2}}{2}", 0.25}, NumberCase{"\\boxed{\\$1{,}080}", 1080}));
 
 TEST(NumericChecker, SaysWhenThereIsNoAnswerAtAll) {
   EXPECT_EQ(outcome("numeric", "", "7"), Outcome::kNoAnswer);
   EXPECT_EQ(outcome("numeric", "seven", "7"), Outcome::kNoAnswer);
   EXPECT_EQ(outcome("numeric", "####", "7"), Outcome::kNoAnswer);
   EXPECT_EQ(outcome("numeric", "\\boxed{", "7"), Outcome::kNoAnswer);
+  EXPECT_EQ(outcome("numeric", "\\frac{", "7"), Outcome::kNoAnswer);
   EXPECT_EQ(outcome("numeric", std::string(100000, '9'), "7"), Outcome::kNoAnswer);  // no number that double can hold
   EXPECT_THROW(outcome("numeric", "7", "seven"), base::UserError);
 }
@@ -96,6 +102,17 @@ TEST(ChoiceChecker, FindsTheLetterThatTheReplyChooses) {
   }
   EXPECT_EQ(outcome("choice", "The answer is (C).", "C"), Outcome::kRight);
   EXPECT_EQ(outcome("choice", "The answer is (C).", "(B)"), Outcome::kWrong);
+}
+
+TEST(ChoiceChecker, TheLetterBehindTheAnswersPhraseIsNoArticle) {
+  for (const std::string_view reply :
+       {"The answer is A because B and C are false.", "The answer is A because it floats.", "Answer: A is right, B sinks",
+        "**Answer:** A since D is heavier", "The answer is option A and not B", "\\boxed{A because B sinks}",
+        "the answer is \\boxed{\\text{A}}, not B"}) {
+    EXPECT_EQ(chosen_letter(reply), 'A') << reply;
+  }
+  EXPECT_EQ(chosen_letter("Answer: I think it is B"), 'B');
+  EXPECT_EQ(chosen_letter("The answer is Apple, so B"), 'B');
 }
 
 TEST(ChoiceChecker, TakesNoWordForAChoice) {

@@ -36,6 +36,27 @@ std::optional<char> first_lone_letter(std::string_view text, bool any_case) {
   return std::nullopt;
 }
 
+// A letter at the very front, behind marks or a word such as "option": what is said to be the answer. An "A" there is the
+// choice and no article; "I" before a word stays one ("Answer: I think it is B").
+std::optional<char> letter_at_front(std::string_view text) {
+  constexpr std::string_view kMarks = " \t\r\n:*_\"'`([$";
+  constexpr std::string_view kWords[] = {"\\boxed{", "\\text{", "\\textbf{", "\\mathbf{", "\\mathrm{",
+                                         "option ",  "Option ", "choice ",   "Choice ",   "letter ",  "Letter "};
+  while (!text.empty()) {
+    const auto word = std::find_if(std::begin(kWords), std::end(kWords), [&](auto one) { return text.starts_with(one); });
+    if (word != std::end(kWords)) {
+      text.remove_prefix(word->size());
+    } else if (kMarks.find(text.front()) != std::string_view::npos) {
+      text.remove_prefix(1);
+    } else {
+      break;
+    }
+  }
+  if (text.empty() || !is_choice(text[0]) || !stands_alone(text, 0)) return std::nullopt;
+  if (text[0] == 'I' && is_word_of_a_sentence(text, 0)) return std::nullopt;
+  return text[0];
+}
+
 std::string_view trimmed(std::string_view text) {
   const auto is_edge = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   while (!text.empty() && is_edge(text.front())) text.remove_prefix(1);
@@ -73,11 +94,14 @@ std::optional<char> chosen_letter(std::string_view reply) {
   if (after > 0) {
     const auto rest = trimmed(reply.substr(after));
     if (rest.size() == 1 && is_choice(upper(rest[0]))) return upper(rest[0]);
+    if (const auto letter = letter_at_front(rest)) return letter;
     if (const auto letter = first_lone_letter(rest, false)) return letter;
     if (rest.size() > 2 && rest[0] == '(' && rest[2] == ')' && is_choice(upper(rest[1]))) return upper(rest[1]);
   }
   if (const auto boxed = lower.rfind("\\boxed{"); boxed != std::string::npos) {
-    if (const auto letter = first_lone_letter(reply.substr(boxed + 7), false)) return letter;
+    const auto inside = reply.substr(boxed + 7);
+    if (const auto letter = letter_at_front(inside)) return letter;
+    if (const auto letter = first_lone_letter(inside, false)) return letter;
   }
   return first_lone_letter(reply, false);
 }

@@ -114,9 +114,9 @@ std::optional<int> power_of_ten(std::string_view text, std::size_t& length) {
   return is_negative ? -exponent : exponent;
 }
 
-/// " 3/4" or "\frac{3}{4}" behind a whole number, as in "2 3/4": a proper fraction, and what it takes.
+/// " 3/4", "\frac{3}{4}" or " \frac{3}{4}" behind a whole number, as in "2 3/4": a proper fraction, and what it takes.
 std::optional<double> rest_of_mixed_number(std::string_view text, std::size_t& length) {
-  for (const std::string_view opening : {"\\frac{", "\\dfrac{", "\\tfrac{", " "}) {
+  for (const std::string_view opening : {"\\frac{", "\\dfrac{", "\\tfrac{", " \\frac{", " \\dfrac{", " \\tfrac{", " "}) {
     if (!text.starts_with(opening)) continue;
     std::size_t at = opening.size();
     const auto whole = [&]() -> std::optional<double> {
@@ -167,44 +167,59 @@ std::optional<double> fraction_at_front(std::string_view text, std::size_t& leng
   return value;
 }
 
-/// "\frac{3}{4}" or "\dfrac{3}{4}", with a sign before it.
-std::optional<double> latex_fraction(std::string_view text) {
-  double sign = 1;
-  if (text.starts_with('-')) {
-    sign = -1;
-    text.remove_prefix(1);
+/// One side of a LaTeX fraction at `at`: a number in braces, or a single digit. `at` is then behind it.
+std::optional<double> fraction_side(std::string_view text, std::size_t& at) {
+  constexpr std::size_t kLongestSide = 100;  // so that braces that never close cost little
+  if (at < text.size() && is_digit(text[at])) return text[at++] - '0';
+  if (at >= text.size() || text[at] != '{') return std::nullopt;
+  const auto begin = at + 1;
+  int depth = 0;
+  for (auto end = at; end < text.size() && end - begin + 1 <= kLongestSide; ++end) {
+    if (text[end] == '{') ++depth;
+    if (text[end] != '}' || --depth > 0) continue;
+    const auto inside = parse_number(text.substr(begin, end - begin));
+    at = end + 1;
+    return inside ? std::optional(inside->value) : std::nullopt;
   }
-  if (text.starts_with("\\dfrac{"))
-    text.remove_prefix(7);
-  else if (text.starts_with("\\tfrac{"))
-    text.remove_prefix(7);
-  else if (text.starts_with("\\frac{"))
-    text.remove_prefix(6);
-  else
-    return std::nullopt;
-  const auto middle = text.find("}{");
-  if (middle == std::string_view::npos || !text.ends_with('}')) return std::nullopt;
-  const auto above = parse_number(text.substr(0, middle));
-  const auto below = parse_number(text.substr(middle + 2, text.size() - middle - 3));
-  if (!above || !below || below->value == 0) return std::nullopt;
-  return sign * above->value / below->value;
+  return std::nullopt;
+}
+
+/// "\frac{3}{4}", "\dfrac34" or "\tfrac{3}{4}" at the front, with a sign before it; `length` is what it takes.
+std::optional<double> latex_fraction_at_front(std::string_view text, std::size_t& length) {
+  const double sign = text.starts_with('-') ? -1 : 1;
+  std::size_t at = sign < 0 ? 1 : 0;
+  constexpr std::string_view kNames[] = {"\\frac", "\\dfrac", "\\tfrac"};
+  const auto name = std::find_if(std::begin(kNames), std::end(kNames), [&](auto one) { return text.substr(at).starts_with(one); });
+  if (name == std::end(kNames)) return std::nullopt;
+  at += name->size();
+  const auto above = fraction_side(text, at);
+  const auto below = above ? fraction_side(text, at) : std::nullopt;
+  if (!below || *below == 0) return std::nullopt;
+  length = at;
+  return sign * *above / *below;
 }
 
 // A minus behind one of these is an operator.
 bool ends_operand(char c) { return is_digit(c) || c == ')' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+/// The number that begins at `at`, and what it takes.
+std::optional<double> number_at(std::string_view text, std::size_t at, std::size_t& length) {
+  const char first = text[at];
+  // A sign counts as one only where no digit or letter stands before it: in "10-7" the last number is 7.
+  const bool can_begin = is_digit(first) || first == '\\' || ((first == '-' || first == '.') && (at == 0 || !ends_operand(text[at - 1])));
+  if (!can_begin) return std::nullopt;
+  if (const auto fraction = latex_fraction_at_front(text.substr(at), length)) return fraction;
+  return fraction_at_front(text.substr(at), length);
+}
+
 std::optional<WrittenNumber> last_number(std::string_view text) {
   std::optional<WrittenNumber> last;
   for (std::size_t at = 0; at < text.size();) {
-    // A sign counts as one only where no digit or letter stands before it: in "10-7" the last number is 7.
-    const bool can_begin =
-        is_digit(text[at]) || ((text[at] == '-' || text[at] == '.') && (at == 0 || !ends_operand(text[at - 1])));
     std::size_t length = 0;
-    const auto value = can_begin ? fraction_at_front(text.substr(at), length) : std::nullopt;
+    const auto value = number_at(text, at, length);
     if (!value) {
-      ++at;
       // The rest of an overlong run of digits is no number of its own.
-      if (can_begin)
+      if (is_digit(text[at++]))
         while (at < text.size() && is_digit(text[at])) ++at;
       continue;
     }
@@ -247,9 +262,8 @@ std::optional<WrittenNumber> number_of_statement(std::string_view text) {
     if (auto result = number_of_statement(text.substr(equals + 1))) return result;
   }
   for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool can_begin = is_digit(text[at]) || ((text[at] == '-' || text[at] == '.') && (at == 0 || !ends_operand(text[at - 1])));
     std::size_t length = 0;
-    const auto value = can_begin ? fraction_at_front(text.substr(at), length) : std::nullopt;
+    const auto value = number_at(text, at, length);
     if (!value) continue;
     auto behind = at + length;
     while (behind < text.size() && is_space(text[behind])) ++behind;
@@ -285,7 +299,8 @@ std::optional<WrittenNumber> parse_number(std::string_view given) {
   const auto plain = plain_spelling(given);
   std::string_view text = trimmed(plain);
   const std::string spelling(text);
-  if (const auto fraction = latex_fraction(text)) return WrittenNumber{*fraction, spelling};
+  std::size_t length = 0;
+  if (const auto fraction = latex_fraction_at_front(text, length); fraction && length == text.size()) return WrittenNumber{*fraction, spelling};
   if (text.starts_with('$')) text.remove_prefix(1);
   if (text.ends_with('$')) text.remove_suffix(1);
   if (text.ends_with("\\%"))
@@ -293,7 +308,6 @@ std::optional<WrittenNumber> parse_number(std::string_view given) {
   else if (text.ends_with('%'))
     text.remove_suffix(1);
   text = trimmed(text);
-  std::size_t length = 0;
   const auto value = fraction_at_front(text, length);
   if (!value || length != text.size()) return std::nullopt;
   return WrittenNumber{*value, spelling};
