@@ -16,12 +16,13 @@ namespace {
 struct Candidate {
   ledger::PromptId id;
   double complexity = 0;
-  bool is_new = true;  ///< not of the round before
+  std::int64_t uses = 0;  ///< by earlier rounds
 };
 
 using ByCapability = std::map<std::string, std::vector<Candidate>>;
 
-ByCapability sorted_by_capability(std::span<const ledger::PromptId> prompts, const std::set<ledger::PromptId>& old,
+// `before`: the round before used these.
+ByCapability sorted_by_capability(std::span<const ledger::PromptId> prompts, const std::set<ledger::PromptId>& before,
                                   const PromptPlanOptions& options, const ledger::Ledger& ledger) {
   ByCapability sorted;
   for (const auto id : prompts) {
@@ -29,8 +30,9 @@ ByCapability sorted_by_capability(std::span<const ledger::PromptId> prompts, con
     DROVER_CHECK(prompt.has_value(), "A prompt is not in the ledger");
     const auto counted = options.intentions.find(id);
     const auto num_intentions = counted == options.intentions.end() ? -1 : counted->second;
-    sorted[capability_of(*prompt)].push_back(
-        {.id = id, .complexity = complexity_of(*prompt, num_intentions), .is_new = !old.contains(id)});
+    const auto used = options.uses.find(id);
+    const auto uses = std::max<std::int64_t>(used == options.uses.end() ? 0 : used->second, before.contains(id) ? 1 : 0);
+    sorted[capability_of(*prompt)].push_back({.id = id, .complexity = complexity_of(*prompt, num_intentions), .uses = uses});
   }
   return sorted;
 }
@@ -46,11 +48,11 @@ std::vector<Candidate> first_of(std::vector<Candidate> prompts, std::int64_t cou
   return prompts;
 }
 
-// New prompts first; among these by `badness`, lowest first. Equal ones keep their order.
+// The least used prompts first; among these by `badness`, lowest first. Equal ones keep their order.
 template <typename Badness>
 std::vector<Candidate> ordered(std::vector<Candidate> prompts, const Badness& badness) {
   std::stable_sort(prompts.begin(), prompts.end(), [&](const Candidate& a, const Candidate& b) {
-    return std::pair(!a.is_new, badness(a)) < std::pair(!b.is_new, badness(b));
+    return std::pair(a.uses, badness(a)) < std::pair(b.uses, badness(b));
   });
   return prompts;
 }
@@ -60,10 +62,30 @@ std::vector<Candidate> more_complex(const std::vector<Candidate>& candidates, do
   if (mean_complexity(chosen) > before) return chosen;
   chosen = first_of(ordered(candidates, [](const auto& one) { return -one.complexity; }), count);
   if (mean_complexity(chosen) > before) return chosen;
-  // What is new is easy: the hard ones of the round before are better than that.
+  // What is new is easy: the hard ones of earlier rounds are better than that, where they help.
   auto hardest = candidates;
-  std::stable_sort(hardest.begin(), hardest.end(), [](const auto& a, const auto& b) { return a.complexity > b.complexity; });
-  return first_of(std::move(hardest), count);
+  std::stable_sort(hardest.begin(), hardest.end(),
+                   [](const auto& a, const auto& b) { return std::pair(-a.complexity, a.uses) < std::pair(-b.complexity, b.uses); });
+  hardest = first_of(std::move(hardest), count);
+  return mean_complexity(hardest) > before ? hardest : chosen;
+}
+
+// Some by chance, the least used first, the capabilities in turns: each gets an equal part, and one that has few leaves its part to the others.
+std::vector<Candidate> equal_parts(std::vector<std::vector<Candidate>> by_capability, std::int64_t count, std::uint64_t seed) {
+  base::RandomStream random(seed, "prompts of strong capabilities");
+  std::size_t longest = 0;
+  for (auto& prompts : by_capability) {
+    random.shuffle(std::span(prompts));
+    prompts = ordered(std::move(prompts), [](const auto&) { return 0; });
+    longest = std::max(longest, prompts.size());
+  }
+  std::vector<Candidate> chosen;
+  for (std::size_t turn = 0; turn < longest; ++turn) {
+    for (const auto& prompts : by_capability) {
+      if (turn < prompts.size()) chosen.push_back(prompts[turn]);
+    }
+  }
+  return first_of(std::move(chosen), count);
 }
 
 std::vector<std::string> weakest_of(std::span<const CapabilityRate> rates, const ByCapability& candidates, std::int64_t count) {
@@ -94,7 +116,7 @@ std::vector<CapabilityRate> verifier_rates(const ledger::Ledger& ledger, const s
     rate.capability = capability_of(*prompt);
     ++rate.total;
     if (evaluate::is_cut(*reply)) continue;
-    const auto verdict = verify::make_checker(prompt->checker)->check(evaluate::text_of(reply->reply), prompt->expected);
+    const auto verdict = verify::make_checker(prompt->checker)->check_messages(reply->reply, prompt->expected);
     rate.right += verdict.is_right() ? 1 : 0;
   }
   std::vector<CapabilityRate> list;
@@ -120,8 +142,7 @@ PromptPlan plan_prompts(std::span<const ledger::PromptId> candidates, std::span<
                         std::span<const CapabilityRate> rates, const PromptPlanOptions& options,
                         const ledger::Ledger& ledger) {
   options.validate();
-  const std::set<ledger::PromptId> old(before.begin(), before.end());
-  const auto available = sorted_by_capability(candidates, old, options, ledger);
+  const auto available = sorted_by_capability(candidates, {before.begin(), before.end()}, options, ledger);
   const auto earlier = sorted_by_capability(before, {}, options, ledger);
   const auto total = std::min(options.num_prompts > 0 ? options.num_prompts : static_cast<std::int64_t>(before.size()),
                               static_cast<std::int64_t>(candidates.size()));
@@ -148,14 +169,11 @@ PromptPlan plan_prompts(std::span<const ledger::PromptId> candidates, std::span<
                             .num_before = static_cast<std::int64_t>(reference.size()),
                             .num_after = static_cast<std::int64_t>(chosen.size())});
   }
-  // The others by chance, new ones first.
-  std::vector<Candidate> others;
+  std::vector<std::vector<Candidate>> others;
   for (const auto& [name, prompts] : available) {
-    if (std::find(weakest.begin(), weakest.end(), name) == weakest.end()) others.insert(others.end(), prompts.begin(), prompts.end());
+    if (std::find(weakest.begin(), weakest.end(), name) == weakest.end()) others.push_back(prompts);
   }
-  base::RandomStream random(options.seed, "prompts of strong capabilities");
-  random.shuffle(std::span(others));
-  take(first_of(ordered(std::move(others), [](const auto&) { return 0; }), total - static_cast<std::int64_t>(plan.prompts.size())));
+  take(equal_parts(std::move(others), total - static_cast<std::int64_t>(plan.prompts.size()), options.seed));
   // Where the others are too few, the weak ones fill up.
   for (const auto& name : weakest) {
     std::vector<Candidate> rest;

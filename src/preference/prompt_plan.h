@@ -33,10 +33,11 @@ double complexity_of(const ledger::Prompt& prompt, std::int64_t num_intentions =
 struct PromptPlanOptions {
   std::int64_t num_prompts = 0;   ///< 0: as many as in the round before
   std::int64_t num_weakest = 2;   ///< capabilities that count as weak
-  double weak_share = 0.5;        ///< of the prompts, for the weak ones in equal parts; the rest goes to the others
+  double weak_share = 0.5;        ///< of the prompts, for the weak ones in equal parts; so goes the rest to the others
   double step = 0.1;              ///< by how much the mean complexity of a weak capability should rise; at least 0
   std::uint64_t seed = 0;         ///< which prompts of the other capabilities
   std::map<ledger::PromptId, std::int64_t> intentions = {};  ///< counted by a judge (judge/intentions.h), where it did
+  std::map<ledger::PromptId, std::int64_t> uses = {};        ///< how many earlier rounds had a prompt; those of the round before count once at least
 
   /// Throws UserError that names the field.
   void validate() const;
@@ -57,9 +58,10 @@ struct PromptPlan {
 };
 
 /// The prompts of the next round: more of the weakest capabilities, and more complex ones there than `before` held (Llama 3
-/// report, 4.2.1). Of a weak capability those are taken whose complexity lies nearest to its mean before plus `step`; when
-/// their mean would not rise, the most complex ones. Prompts of the round before come again only when there are no others.
-/// Capabilities without a rate are not called weak.
+/// report, 4.2.1). Within each capability the prompts that earlier rounds used least come first, so a share is never
+/// smaller because new prompts ran out. Of a weak capability those are taken whose complexity lies nearest to its mean
+/// before plus `step`; when their mean would not rise, the most complex ones, in the end used ones before new ones that
+/// are easier. Capabilities without a rate are not called weak.
 PromptPlan plan_prompts(std::span<const ledger::PromptId> candidates, std::span<const ledger::PromptId> before,
                         std::span<const CapabilityRate> rates, const PromptPlanOptions& options,
                         const ledger::Ledger& ledger);

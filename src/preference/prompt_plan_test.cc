@@ -82,6 +82,21 @@ TEST_F(PromptPlanTest, TheWeakOnesFillUpWhereTheOthersAreTooFew) {
   EXPECT_NEAR(plan.weakest.at(0).after, 0.5, 1e-12);  // all but the easiest: (0.1 + ... + 0.9) / 9
 }
 
+TEST_F(PromptPlanTest, UsedPromptsFillAShareWhenNewOnesRunOut) {
+  for (const auto* name : {"chat", "maths", "tools"}) add_prompts(name);
+  PromptPlanOptions options{.num_prompts = 12, .num_weakest = 1, .weak_share = 0.5, .step = 0.5};
+  // Of maths only the hardest is new; 0.6 to 0.8 were used twice.
+  for (int i = 0; i < 9; ++i) options.uses[all_[static_cast<std::size_t>(10 + i)]] = i < 6 ? 1 : 2;
+  for (int i = 0; i < 10; ++i) options.uses[all_[static_cast<std::size_t>(20 + i)]] = 1;  // nothing of tools is new
+  const auto plan = plan_prompts(all_, before_, kRates, options, *ledger_);
+  EXPECT_EQ(plan.weakest.at(0).capability, "maths");
+  EXPECT_EQ(plan.weakest.at(0).num_after, 6);
+  EXPECT_NEAR(plan.weakest.at(0).after, 2.4 / 6, 1e-12);  // 0.9, and of those used once 0.5, 0.4, 0.3, 0.2, 0.1
+  std::map<std::string, int> shares;
+  for (const auto id : plan.prompts) ++shares[capability_of(*ledger_->find(id))];
+  EXPECT_EQ(shares, (std::map<std::string, int>{{"chat", 3}, {"maths", 6}, {"tools", 3}}));
+}
+
 TEST_F(PromptPlanTest, SaysSoWhenNothingHarderIsThere) {
   for (int i = 0; i < 4; ++i) {
     auto prompt = open_prompt("maths" + std::to_string(i), {"maths"});

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "base/random_stream.h"
@@ -39,45 +38,18 @@ std::vector<preference::CapabilityRate> rates_of(const PromptPool& pool, const M
   return rates;
 }
 
-// So that a round does not shrink when new prompts run out.
-void add_least_used(std::vector<ledger::PromptId>& candidates, std::size_t wanted, const PromptPool& pool,
-                    std::map<ledger::PromptId, std::int64_t>& uses, std::uint64_t seed) {
-  if (candidates.size() >= wanted) return;
-  const std::set<ledger::PromptId> known(candidates.begin(), candidates.end());
-  std::vector<ledger::PromptId> others;
-  for (const auto& prompt : pool.prompts()) {
-    if (const auto id = ledger::id_of(prompt); !known.contains(id)) others.push_back(id);
-  }
-  base::RandomStream(seed, "used prompts").shuffle(std::span<ledger::PromptId>(others));
-  std::stable_sort(others.begin(), others.end(), [&](auto a, auto b) { return uses[a] < uses[b]; });
-  others.resize(std::min(others.size(), wanted - candidates.size()));
-  candidates.insert(candidates.end(), others.begin(), others.end());
-}
-
 PromptChoice aimed_at_weak_areas(Workspace& work, const std::string& stage, const PromptPool& pool,
                                  std::span<const PromptChoice> earlier, const std::vector<preference::CapabilityRate>& rates) {
   const auto& section = work.recipe.collect;
-  // What earlier rounds had comes again only where a capability has nothing else.
-  auto uses = uses_of(earlier);
-  std::map<std::string, std::vector<ledger::PromptId>> fresh;
-  std::map<std::string, std::vector<ledger::PromptId>> every;
-  for (const auto& prompt : pool.prompts()) {
-    const auto id = ledger::id_of(prompt);
-    every[capability_of(prompt)].push_back(id);
-    if (uses[id] == 0) fresh[capability_of(prompt)].push_back(id);
-  }
   std::vector<ledger::PromptId> candidates;
-  for (const auto& [capability, prompts] : every) {
-    const auto& chosen = fresh[capability].empty() ? prompts : fresh[capability];
-    candidates.insert(candidates.end(), chosen.begin(), chosen.end());
-  }
-  add_least_used(candidates, static_cast<std::size_t>(section.prompts_per_round), pool, uses, work.seed(stage));
+  for (const auto& prompt : pool.prompts()) candidates.push_back(ledger::id_of(prompt));
   const auto plan = preference::plan_prompts(candidates, earlier.back().prompts, rates,
                                              {.num_prompts = section.prompts_per_round,
                                               .num_weakest = section.num_weakest,
                                               .weak_share = section.weak_share,
                                               .step = section.complexity_step,
-                                              .seed = work.seed(stage)},
+                                              .seed = work.seed(stage),
+                                              .uses = uses_of(earlier)},
                                              work.ledger);
   preference::record_plan(plan, stage, work.ledger);
   return {.prompts = plan.prompts};

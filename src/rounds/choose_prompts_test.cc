@@ -76,6 +76,27 @@ TEST_F(ChoosePromptsTest, ARoundDoesNotShrinkWhenNewPromptsRunOut) {
   }
 }
 
+TEST_F(ChoosePromptsTest, AWeakCapabilityKeepsItsShareWhenItsNewPromptsRunOut) {
+  const auto recipe = tiny_recipe({{"[collect]\n", "[collect]\nprompts_per_round = 10\nnum_weakest = 1\nweak_share = 0.9\n"},
+                                   {"[suites.held-out-sums]\n", "[suites.held-out-sums]\ncapability = \"sum\"\n"}});
+  ScoreBoard scores;
+  scores.entries.push_back({.model = "m", .name = "m", .suite = "held-out-sums", .is_right = std::string(60, '0'),
+                            .accuracy = 0, .low = 0, .high = 0.1});
+  std::vector<PromptChoice> rounds;
+  std::map<ledger::PromptId, int> uses;
+  for (int round = 1; round <= 5; ++round) {
+    rounds.push_back(choose(recipe, "plan " + std::to_string(round), rounds, scores));
+    for (const auto prompt : rounds.back().prompts) ++uses[prompt];
+  }
+  // There are 29 sums: 5, 9, 9, then the last 6 with 3 used ones, then used ones alone.
+  EXPECT_EQ(shares(recipe, rounds[3]), (std::map<std::string, int>{{"difference", 1}, {"sum", 9}}));
+  EXPECT_EQ(shares(recipe, rounds[4]), (std::map<std::string, int>{{"difference", 1}, {"sum", 9}}));
+  int num_sums = 0;
+  const PromptPool pool(recipe);
+  for (const auto& prompt : pool.prompts()) num_sums += capability_of(prompt) == "sum" && uses[ledger::id_of(prompt)] > 0 ? 1 : 0;
+  EXPECT_EQ(num_sums, 29) << "new ones come first";
+}
+
 TEST(PromptChoice, SurvivesItsRecord) {
   const PromptChoice choice{.prompts = {ledger::PromptId(5), ledger::PromptId(3)}};
   EXPECT_EQ(PromptChoice::from_json(choice.to_json()).prompts, choice.prompts);

@@ -89,7 +89,7 @@ class Run {
     const auto& deployed = history.deployed;
 
     const auto chosen = stage(
-        label + " / plan", 1,
+        label + " / plan", 2,
         {{"prompts", pool_.hash_of_prompts()},
          {"scores", history.scores.hash()},
          {"earlier", hash_of(history.prompts)},
