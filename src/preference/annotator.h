@@ -93,7 +93,7 @@ using ReplyScorer =
 
 /// Compares by the difference of two rewards: the reward model was trained so that sigmoid(difference) is the probability
 /// that people prefer the first one (Bradley and Terry), and `cuts` make levels of it. A cut reply is
-/// never preferred: where the rewards prefer it there is no preference. Its name is "reward " and `name`.
+/// never preferred: where the rewards prefer it there is no preference, nor where a reply has none. Its name is "reward " and `name`.
 std::unique_ptr<Annotator> make_reward_annotator(std::string name, ReplyScorer rewards, const LevelCuts& cuts = {});
 
 /// Asks people: writes each question into the ledger as a request (annotation_file.h lets people answer), and answers by the

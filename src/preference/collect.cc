@@ -122,8 +122,8 @@ class Collection {
       if (!made[k]) continue;
       // What the models say by chance must not come back as the reply that lost.
       const auto& question = questions[places[k]];
-      const auto text = evaluate::text_of(ledger_.find(*made[k])->reply);
-      const bool is_old = text == evaluate::text_of(question.first.reply) || text == evaluate::text_of(question.second.reply);
+      const auto edited = ledger_.find(*made[k])->reply;
+      const bool is_old = says_the_same(edited, question.first.reply) || says_the_same(edited, question.second.reply);
       if (!is_old) edits[places[k]] = made[k];
     }
     return edits;

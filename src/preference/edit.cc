@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
@@ -17,10 +18,14 @@ constexpr std::string_view kRule = "edit";
 
 verify::Verdict verdict_on(const ledger::Prompt& prompt, const ledger::Generation& reply) {
   if (evaluate::is_cut(reply)) return {.answer = {}, .reason = "it was cut"};
-  return verify::make_checker(prompt.checker)->check(evaluate::text_of(reply.reply), prompt.expected);
+  return verify::make_checker(prompt.checker)->check_messages(reply.reply, prompt.expected);
 }
 
 bool ends_with_call(const ledger::Generation& reply) { return !reply.reply.empty() && !reply.reply.back().calls.empty(); }
+
+bool calls_something(const ledger::Generation& reply) {
+  return std::any_of(reply.reply.begin(), reply.reply.end(), [](const chat::Message& message) { return !message.calls.empty(); });
+}
 
 struct Opinion {
   bool is_accepted = false;
@@ -33,14 +38,14 @@ class ModelEditor final : public Editor {
       : responder_(std::move(responder)), options_(std::move(options)), ledger_(ledger) {}
 
   std::vector<std::optional<ledger::GenerationId>> edit(std::span<const EditTask> tasks) override {
-    const auto known = known_edits();
+    if (!known_) known_ = recorded_edits();
     std::vector<std::optional<ledger::GenerationId>> edits(tasks.size());
     std::vector<std::size_t> open;
     std::vector<generate::GenerationRequest> requests;
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       const auto& chosen = tasks[i].chosen;
       if (chosen.reply.empty() || ends_with_call(chosen)) continue;
-      if (const auto found = known.find(ledger::id_of(chosen)); found != known.end()) {
+      if (const auto found = known_->find(ledger::id_of(chosen)); found != known_->end()) {
         edits[i] = found->second;
         continue;
       }
@@ -75,13 +80,18 @@ class ModelEditor final : public Editor {
       if (opinion.is_accepted) edits[open[k]] = id;
     }
     batch.commit();
+    for (std::size_t k = 0; k < open.size(); ++k) {
+      if (made[k]) (*known_)[made[k]->first.edited_from] = edits[open[k]];
+    }
     return edits;
   }
 
  private:
   // By the reply that was edited; empty: the edit was refused.
-  std::map<ledger::GenerationId, std::optional<ledger::GenerationId>> known_edits() const {
-    std::map<ledger::GenerationId, std::optional<ledger::GenerationId>> known;
+  using Edits = std::map<ledger::GenerationId, std::optional<ledger::GenerationId>>;
+
+  Edits recorded_edits() const {
+    Edits known;
     for (const auto& decision : ledger_.decisions_of(options_.stage)) {
       if (decision.rule != kRule) continue;
       const auto edited = ledger_.find(decision.generation);
@@ -111,8 +121,9 @@ class ModelEditor final : public Editor {
     if (evaluate::is_cut(edited)) return {false, "the edit was cut"};
     if (!edited.fault.empty()) return {false, "the edit is malformed: " + edited.fault};
     const auto text = evaluate::text_of(edited.reply);
-    if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {false, "the edit is empty"};
-    if (text == evaluate::text_of(task.chosen.reply)) return {false, "the edit changes nothing"};
+    const bool is_blank = text.find_first_not_of(" \t\r\n") == std::string::npos;
+    if (is_blank && !calls_something(edited)) return {false, "the edit is empty"};
+    if (says_the_same(edited.reply, task.chosen.reply)) return {false, "the edit changes nothing"};
     if (task.prompt.checker.empty()) return opinion_of_scorers(task, edited);
     const auto after = verdict_on(task.prompt, edited);
     if (!after.is_right()) return {false, "the verifier does not agree: " + after.reason};
@@ -143,9 +154,20 @@ class ModelEditor final : public Editor {
   evaluate::Responder responder_;
   EditOptions options_;
   ledger::Ledger& ledger_;
+  std::optional<Edits> known_;  ///< read when the first are asked for; nobody else edits in this stage
 };
 
 }  // namespace
+
+bool says_the_same(std::span<const chat::Message> one, std::span<const chat::Message> other) {
+  const auto calls_of = [](std::span<const chat::Message> reply) {
+    std::vector<chat::ToolCall> calls;
+    for (const auto& message : reply) calls.insert(calls.end(), message.calls.begin(), message.calls.end());
+    for (auto& call : calls) call.id.clear();  // ties its result to it, and says nothing
+    return calls;
+  };
+  return evaluate::text_of(one) == evaluate::text_of(other) && calls_of(one) == calls_of(other);
+}
 
 FeedbackSource verifier_feedback() {
   return [](const ledger::Prompt& prompt, const ledger::Generation& reply) -> std::string {

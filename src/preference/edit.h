@@ -56,11 +56,14 @@ struct EditOptions {
 ///   the prompt has a checker: the edit is right, and the chosen reply was not, or a scorer prefers the edit;
 ///   it has none: a scorer prefers the edit.
 ///
-/// A scorer prefers the edit when one of `reward` and `judge` gives it more and neither gives it less. Every edit is
+/// An edit may be a call and nothing else, as where the chosen reply talks in place of calling. A scorer prefers the edit when one of `reward` and `judge` gives it more and neither gives it less. Every edit is
 /// recorded as a reply of kind kEdited, with a decision under the rule "edit" that says why it was accepted or not; a
 /// resumed stage does not repeat it. Replies that end with a tool call are left as they are. `responder` and `ledger` are
 /// borrowed.
 std::unique_ptr<Editor> make_model_editor(evaluate::Responder responder, EditOptions options, ledger::Ledger& ledger);
+
+/// Whether two replies hold the same text and the same calls.
+bool says_the_same(std::span<const chat::Message> one, std::span<const chat::Message> other);
 
 /// What the model is asked: the dialog, its reply, and the feedback as the user's next message.
 chat::Dialog edit_dialog(const EditTask& task, const std::string& feedback);

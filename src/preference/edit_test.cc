@@ -109,6 +109,53 @@ TEST_F(EditTest, RepliesThatCallToolsAreLeftAlone) {
   EXPECT_EQ(model.num_requests, 0);
 }
 
+// Always calls f(x=1), as a chat format reads calls: outside the text.
+class Caller final : public generate::Generator {
+ public:
+  std::vector<generate::GenerationResult> generate(std::span<const generate::GenerationRequest> requests,
+                                                   const generate::GenerationCallbacks&) override {
+    std::vector<generate::GenerationResult> results(requests.size());
+    for (auto& result : results) {
+      auto& response = result.responses.emplace_back();
+      response.finish = generate::Finish::kTerminator;
+      response.reply.messages = {{.sender = chat::Sender::kAssistant,
+                                  .calls = {{.name = "f", .arguments = {{"x", 1}}}},
+                                  .ending = chat::Ending::kMessage}};
+    }
+    return results;
+  }
+  std::string model_name() const override { return "caller"; }
+};
+
+TEST_F(EditTest, AMissingCallCanBeRepaired) {
+  const auto expecting = [](int x) {
+    return R"({"category":"simple","functions":[{"name":"f","parameters":{"type":"dict","properties":{"x":{"type":"integer"}},"required":["x"]}}],)"
+           R"("answer":[{"f":{"x":[)" + std::to_string(x) + "]}}]}";
+  };
+  Caller model;
+  const auto editor = make_model_editor({&model, "t"}, {.stage = "edits", .sampling = {}}, *ledger_);
+  for (const int x : {1, 2}) {
+    auto prompt = open_prompt("Call f with " + std::to_string(x) + ".");
+    prompt.checker = "bfcl";
+    prompt.expected = expecting(x);
+    const EditTask task{.prompt = prompt, .chosen = add_reply(ledger_->add(prompt), "m", "I could call f.")};
+    const auto edit = editor->edit(std::span(&task, 1)).at(0);
+    EXPECT_EQ(edit.has_value(), x == 1) << last_reason();
+    if (edit) {
+      EXPECT_EQ(ledger_->find(*edit)->reply.at(0).calls.at(0).name, "f");
+    }
+  }
+}
+
+TEST(SaysTheSame, ComparesTextAndCallsButNotTheNamesOfCalls) {
+  const auto call = [](int x, const std::string& id) {
+    return std::vector<chat::Message>{{.sender = chat::Sender::kAssistant, .calls = {{.id = id, .name = "f", .arguments = {{"x", x}}}}}};
+  };
+  EXPECT_TRUE(says_the_same(call(1, "a"), call(1, "b")));
+  EXPECT_FALSE(says_the_same(call(1, "a"), call(2, "a"))) << "neither has a text";
+  EXPECT_FALSE(says_the_same(call(1, "a"), std::vector<chat::Message>{{.sender = chat::Sender::kAssistant}}));
+}
+
 TEST_F(EditTest, TheJudgesFirstUnmetCriterionIsFeedback) {
   evaluate::ScriptedGenerator model("judge", [](const std::string& asked, std::int64_t) {
     return asked.find("correct.") != std::string::npos ? "1" : "0";
