@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <unordered_set>
 
 #include "base/random_stream.h"
 
@@ -37,6 +38,53 @@ ArithmeticQuestion question(base::RandomStream& random) {
   return made;
 }
 
+/// Every expression that a question can be and that stands somewhere in some texts, also within a longer one: "25 - 759" holds
+/// "5 - 7". One pass over the texts, however many questions are looked up.
+class WrittenExpressions {
+ public:
+  explicit WrittenExpressions(const std::vector<std::string>& texts) {
+    for (const std::string_view text : texts) {
+      for (std::size_t at = 0; at < text.size(); ++at) {
+        if (is_operator(text, at)) add_around(text, at);
+      }
+    }
+  }
+
+  bool contain(const std::string& expression) const { return expressions_.contains(expression); }
+
+ private:
+  static constexpr std::size_t kMostDigits = 3;
+
+  static bool is_digit(std::string_view text, std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; }
+
+  // Whether "1 + 2" has its operator at `at`.
+  static bool is_operator(std::string_view text, std::size_t at) {
+    return (text[at] == '+' || text[at] == '-' || text[at] == '*') && at >= 2 && text[at - 1] == ' ' && is_digit(text, at - 2) &&
+           at + 1 < text.size() && text[at + 1] == ' ' && is_digit(text, at + 2);
+  }
+
+  // The expressions whose first operator stands at `at`.
+  void add_around(std::string_view text, std::size_t at) {
+    const auto second = at + 2;
+    auto end_of_second = second;
+    while (is_digit(text, end_of_second)) ++end_of_second;
+    const auto next = end_of_second + 1;
+    const bool goes_on = end_of_second - second <= kMostDigits && next < text.size() && is_operator(text, next);
+    for (std::size_t begin = at - 2, digits = 1; digits <= kMostDigits && is_digit(text, begin); --begin, ++digits) {
+      add_ends(text, begin, second);
+      if (goes_on) add_ends(text, begin, next + 2);
+      if (begin == 0) break;
+    }
+  }
+
+  // From `begin` to each end that the number at `last` may have.
+  void add_ends(std::string_view text, std::size_t begin, std::size_t last) {
+    for (auto end = last; end < last + kMostDigits && is_digit(text, end); ++end) expressions_.emplace(text.substr(begin, end + 1 - begin));
+  }
+
+  std::unordered_set<std::string> expressions_;
+};
+
 }  // namespace
 
 std::vector<ArithmeticQuestion> arithmetic_questions(std::int64_t count, std::uint64_t seed) {
@@ -55,13 +103,10 @@ std::vector<ArithmeticQuestion> arithmetic_questions(std::int64_t count, std::ui
 std::vector<ledger::Prompt> arithmetic_prompts(std::int64_t count, std::uint64_t seed,
                                                const std::vector<std::string>& held_out) {
   std::vector<ledger::Prompt> prompts;
-  const auto stands_in_a_suite = [&](const std::string& expression) {
-    return std::any_of(held_out.begin(), held_out.end(),
-                       [&](const std::string& text) { return text.find(expression) != std::string::npos; });
-  };
+  const WrittenExpressions of_suites(held_out);
   for (const auto& made : arithmetic_questions(2 * count + 100, seed)) {
     if (static_cast<std::int64_t>(prompts.size()) == count) break;
-    if (stands_in_a_suite(made.expression)) continue;
+    if (of_suites.contain(made.expression)) continue;
     ledger::Prompt prompt;
     const auto wording = kWordings[base::RandomStream(seed, "wording", prompts.size()).below(kWordings.size())];
     prompt.dialog.messages = {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -49,6 +50,34 @@ TEST(ArithmeticPrompts, LeaveOutWhatASuiteAsks) {
   const auto held_out = arithmetic_questions(10, 3).front().expression;
   for (const auto& prompt : arithmetic_prompts(50, 3, {"Work out " + held_out + " ="}))
     EXPECT_THAT(prompt.dialog.messages.at(0).content, ::testing::Not(::testing::HasSubstr(held_out)));
+}
+
+TEST(ArithmeticPrompts, LeaveOutExactlyWhatASearchInTheTextsFinds) {
+  // Expressions as parts of longer ones, at both edges of a text, and broken by other characters.
+  std::vector<std::string> texts = {"12 + 3", "7 - 4 - 55 * 9", "1234 + 5678 - 90", "8+1", "6 -2", "5 * 9.5", "99 - 1", " - 4", "3 + ", ""};
+  const auto questions = arithmetic_questions(700, 3);  // as many as are looked at for 300 prompts
+  for (std::size_t i = 0; i < questions.size(); i += 20) texts.push_back("1" + questions[i].expression + "2 = ?");
+  const auto stands_in_a_text = [&](const std::string& expression) {
+    return std::any_of(texts.begin(), texts.end(), [&](const auto& text) { return text.find(expression) != std::string::npos; });
+  };
+  std::vector<std::string> expected;
+  std::size_t num_left_out = 0;
+  for (const auto& question : questions) {
+    if (expected.size() == 300) break;
+    if (stands_in_a_text(question.expression)) {
+      ++num_left_out;
+    } else {
+      expected.push_back(question.expression);
+    }
+  }
+  EXPECT_GT(num_left_out, 15U);
+  std::vector<std::string> asked;
+  for (const auto& prompt : arithmetic_prompts(300, 3, texts)) {
+    const auto& content = prompt.dialog.messages.at(0).content;
+    const auto begin = content.find_first_of("0123456789");
+    asked.push_back(content.substr(begin, content.find_last_of("0123456789") + 1 - begin));
+  }
+  EXPECT_EQ(asked, expected);
 }
 
 TEST(ArithmeticPrompts, AreCheckedAsNumbers) {
