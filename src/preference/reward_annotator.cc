@@ -25,6 +25,7 @@ class RewardAnnotator final : public Annotator {
     const auto rewards = rewards_(prompt.dialog, replies);
     DROVER_CHECK_EQ(rewards.size(), replies.size(), "A reward model gives each reply one reward");
     const double difference = rewards[0] - rewards[1];
+    if (std::isnan(difference)) return Judgement{.reason = "not both replies have a reward"};
     auto judgement = cuts_.judgement(1 / (1 + std::exp(-difference)));
     judgement.reason = fmt::format("rewards {:.3f} and {:.3f}", rewards[0], rewards[1]);
     const bool prefers_cut = (judgement.preferred == Judgement::Preferred::kFirst && evaluate::is_cut(first)) ||

@@ -1,6 +1,7 @@
 #include "rounds/collect_stage.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/content_hash.h"
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "preference/edit.h"
 #include "rounds/prompt_pool.h"
 #include "rounds/prompt_room.h"
+#include "rounds/reply_rewards.h"
 
 namespace drover::rounds {
 namespace {
@@ -21,8 +23,9 @@ preference::ReplyScorer reply_scorer(Workspace& work, const ModelRef& reward_mod
   const auto model = work.load(reward_model);
   const auto scorer = std::make_shared<generate::Scorer>(model, work.format(*model));
   return [scorer](const chat::Dialog& prompt, std::span<const std::vector<chat::Message>> replies) {
-    const auto rewards = scorer->rewards(prompt, replies);
-    return std::vector<double>(rewards.begin(), rewards.end());
+    std::vector<double> rewards;
+    for (const auto& reward : reply_rewards(*scorer, prompt, replies)) rewards.push_back(reward.value ? *reward.value : std::nan(""));
+    return rewards;
   };
 }
 

@@ -13,6 +13,7 @@
 #include "generate/scorer.h"
 #include "rounds/prompt_pool.h"
 #include "rounds/prompt_room.h"
+#include "rounds/reply_rewards.h"
 #include "rounds/steering.h"
 #include "verify/checker.h"
 #include "verify/language_match.h"
@@ -104,17 +105,24 @@ class Choice {
       texts.push_back(generation.reply);
     }
     if (ids.empty()) return std::nullopt;
-    const auto scores = scorer_->rewards(prompt.dialog, texts);
-    std::size_t best = 0;
-    for (std::size_t k = 1; k < scores.size(); ++k) {
-      if (scores[k] > scores[best]) best = k;
+    const auto rewards = reply_rewards(*scorer_, prompt.dialog, texts);
+    std::optional<std::size_t> best;
+    std::int64_t num_scored = 0;
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      if (!rewards[k].value) continue;
+      ++num_scored;
+      if (!best || *rewards[k].value > *rewards[*best].value) best = k;
     }
     for (std::size_t k = 0; k < ids.size(); ++k) {
-      work_.ledger.add(
-          ledger::Score{.generation = ids[k], .stage = stage_, .scorer = reward_model_.hash, .value = scores[k]});
-      decide(ids[k], k == best, fmt::format("reward {:.4f}, best of {} {:.4f}", scores[k], ids.size(), scores[best]));
+      if (!rewards[k].value) {
+        decide(ids[k], false, "no reward: " + rewards[k].fault);
+        continue;
+      }
+      const double reward = *rewards[k].value;
+      work_.ledger.add(ledger::Score{.generation = ids[k], .stage = stage_, .scorer = reward_model_.hash, .value = reward});
+      decide(ids[k], k == *best, fmt::format("reward {:.4f}, best of {} {:.4f}", reward, num_scored, *rewards[*best].value));
     }
-    return ids[best];
+    return best ? std::optional(ids[*best]) : std::nullopt;
   }
 
  private:
