@@ -62,7 +62,7 @@ TEST(Run, ARunThatEndsWithAnErrorLeavesTheReportOfWhatItHasDone) {
   std::filesystem::copy(recipes / "tiny", folder.path() / "tiny", std::filesystem::copy_options::recursive);
   auto text = read_whole(recipes / "tiny.toml");
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"rounds = 6", "rounds = 1"}, {"steps = 900", "steps = 60"}, {"steps = 900", "steps = 60"},
+           {"rounds = 6", "rounds = 1"}, {"steps = 900", "steps = 120"}, {"steps = 900", "steps = 120"},
            {"[collect]", "[synthetic.broken]\ncommand = \"exit 7\"\n[collect]"}}) {
     const auto at = text.find(from);
     ASSERT_NE(at, std::string::npos) << from;

@@ -30,7 +30,7 @@ class ChangedRunTest : public ::testing::Test {
     for (const auto& [from, to] : Changes{{"rounds = 6", "rounds = 1"},
                                           {"hidden_size = 64", "hidden_size = 16"},
                                           {"intermediate_size = 128", "intermediate_size = 32"},
-                                          {"steps = 900", "steps = 60"},
+                                          {"steps = 900", "steps = 120"},
                                           {"replies_per_prompt = 10", "replies_per_prompt = 4"},
                                           {"comparisons_per_prompt = 4", "comparisons_per_prompt = 6"}})
       changes.emplace_back(from, to);
@@ -192,6 +192,29 @@ TEST_F(ChangedRunTest, PromptsThatLeaveNoRoomForAReplyAreLeftOutAndRecorded) {
     ASSERT_EQ(named.size(), 1U);
     EXPECT_EQ(record.find(named[0])->dialog.messages.at(0).content, digits);
   }
+}
+
+TEST_F(ChangedRunTest, RepliesThatTheRewardModelCannotReadAreLeftOutAndRecorded) {
+  // The models that answer read 256 tokens, the one that the reward model is made of 64.
+  const std::string digits(100, '1');
+  const auto prompts = file_with("prompts.jsonl", R"({"messages":[{"role":"user","content":")" + digits +
+                                                      R"("}],"checker":"numeric","expected":"1","tags":["sum"]})" "\n");
+  run(recipe({{"file = \"tiny/prompts.jsonl\"", prompts},
+              {"pretrained = \"first\"", "pretrained = \"short\""},
+              {"[start.first]\n", "[start.short]\ntokenizer = \"tiny\"\ntext = \"tiny/text.jsonl\"\nhidden_size = 16\nintermediate_size = 32\n"
+                                  "max_positions = 64\ntrain = { steps = 5, max_tokens = 64 }\n[start.first]\n"},
+              {"[reward]\ntrain = {", "[reward]\ntrain = { max_tokens = 64,"},
+              {"[reject]\n", "[reject]\nallow_cut = true\n"}}),
+      "reject");
+  const auto record = ledger();
+  std::int64_t num_unread = 0;
+  for (const auto& decision : record.decisions_of(key_of_stage(record, "round 1 / reject"))) {
+    if (!decision.reason.starts_with("no reward")) continue;
+    ++num_unread;
+    EXPECT_FALSE(decision.is_kept);
+    EXPECT_EQ(record.find(record.find(decision.generation)->prompt)->dialog.messages.at(0).content, digits);
+  }
+  EXPECT_EQ(num_unread, 4) << "all replies to the long prompt, and no other";
 }
 
 TEST_F(ChangedRunTest, APromptOfASuiteThatLeavesNoRoomIsNamedBeforeTheFirstRound) {

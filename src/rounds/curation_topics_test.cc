@@ -30,7 +30,7 @@ TEST(CurationTopics, AreRecordedWithEachReplyAndCounted) {
   const TemporaryFolder folder("topics");
   write_classifier(folder.path() / "classifier");
   const auto recipe = tiny_recipe({{"rounds = 6", "rounds = 1"},
-                                   {"steps = 900", "steps = 60"},
+                                   {"steps = 900", "steps = 120"},
                                    {"replies_per_prompt = 10", "replies_per_prompt = 4"},
                                    {"[collect]\n", "[curate]\ntopics = \"" + (folder.path() / "classifier").string() + "\"\n[collect]\n"}});
   run_recipe(recipe, {.home = folder.path() / "home", .last_stage = "curate", .on_progress = {}, .on_stage = {}});
@@ -54,7 +54,7 @@ TEST(CurationTopics, ThatAJudgeWithoutASayLeavesAreCounted) {
   const TemporaryFolder folder("topics-no-judge");
   base::write_file_atomically(folder.path() / "pairs.jsonl", R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 1})" "\n");
   const auto recipe = tiny_recipe({{"rounds = 6", "rounds = 1"},
-                                   {"steps = 900", "steps = 60"},
+                                   {"steps = 900", "steps = 120"},
                                    {"replies_per_prompt = 10", "replies_per_prompt = 4"},
                                    {"[collect]\n", "[judge]\nmodel = \"first\"\ncalibrate_on = [\"" + (folder.path() / "pairs.jsonl").string() +
                                                        "\"]\n[curate]\ntopics = \"judge\"\n[collect]\n"}});
@@ -75,7 +75,7 @@ TEST(CurationDifficulty, IsTheJudgesPointsAndTheIntentionsBehindThePrompt) {
   base::write_file_atomically(folder.path() / "pairs.jsonl", R"({"input": "1+1", "output_1": "2", "output_2": "3", "label": 1})" "\n");
   const auto recipe =
       tiny_recipe({{"rounds = 6", "rounds = 1"},
-                   {"steps = 900", "steps = 60"},
+                   {"steps = 900", "steps = 120"},
                    {"replies_per_prompt = 10", "replies_per_prompt = 4"},
                    {"[prompts.sums]\n",
                     "[start.judge]\nseed = 3\ntokenizer = \"tiny\"\ntext = \"tiny/text.jsonl\"\nhidden_size = 16\nintermediate_size = 32\n"

@@ -38,7 +38,7 @@ Recipe small_recipe(const std::vector<std::pair<std::string, std::string>>& chan
   text = replaced(text, "rounds = 6", "rounds = 1");
   text = replaced(text, "hidden_size = 64", "hidden_size = 16");
   text = replaced(text, "intermediate_size = 128", "intermediate_size = 32");
-  text = replaced(text, "steps = 900", "steps = 60");
+  text = replaced(text, "steps = 900", "steps = 120");
   text = replaced(text, "replies_per_prompt = 10", "replies_per_prompt = 4");
   text = replaced(text, "comparisons_per_prompt = 4", "comparisons_per_prompt = 6");
   for (const auto& [from, to] : changes) {
